@@ -1,0 +1,54 @@
+"""Settings of a Twinbore installation, as values. Reading them from a file is the command line's work.
+
+Quotas are AWS's defaults (AWS Site-to-Site VPN User Guide, "Quotas"; Amazon VPC User Guide, "Quotas").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Upper limits for one account."""
+
+    vpcs: int = 50
+    subnets_per_vpc: int = 200
+    route_tables_per_vpc: int = 200
+    routes_per_route_table: int = 500
+    propagated_routes_per_route_table: int = 100
+    internet_gateways: int = 50
+    network_interfaces: int = 5000
+    customer_gateways: int = 50
+    vpn_gateways: int = 5
+    vpn_connections: int = 50
+    vpn_connections_per_vpn_gateway: int = 10
+    static_routes_per_vpn_connection: int = 100
+    tags_per_resource: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`outside_pool_a` serves first tunnels, `outside_pool_b` second ones; entries as in `addressing.expand_pool`.
+
+    `underlay` is the network namespace that owns the outside addresses (None: the one the agent runs in). `engines`
+    is `real` or `fake`; `esp` is `auto`, `kernel` or `user`. `deleted_visible_seconds`: how long deleted gateways and
+    connections stay in Describe answers.
+    """
+
+    region: str = "us-east-1"
+    zones: tuple[str, ...] = ("a", "b", "c")
+    listen: str = "127.0.0.1:4566"
+    underlay: str | None = None
+    outside_pool_a: tuple[str, ...] = ()
+    outside_pool_b: tuple[str, ...] = ()
+    engines: str = "real"
+    esp: str = "auto"
+    esp_workers: int = 0
+    deleted_visible_seconds: int = 3600
+    bgp_import_limit: int = 100
+    quotas: Quotas = field(default_factory=Quotas)
+
+    @property
+    def availability_zones(self) -> tuple[str, ...]:
+        return tuple(self.region + z for z in self.zones)

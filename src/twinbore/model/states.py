@@ -1,0 +1,62 @@
+"""State machines: one table for each fact, and the only function that moves between states.
+
+AWS's state names are used as they stand. A transition that is not in the table is a programming error and raises
+`IllegalTransition`: nothing ever jumps from `deleted` back to `available` unnoticed.
+
+References: EC2 API reference, `CustomerGateway.State`, `VpnGateway.State`, `VpcAttachment.State`,
+`VpnConnection.State`, `VpnStaticRoute.State`, `Vpc.State`, `Subnet.State`, `RouteTableAssociationState`,
+`NetworkInterface.Status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PENDING: Final = "pending"
+AVAILABLE: Final = "available"
+DELETING: Final = "deleting"
+DELETED: Final = "deleted"
+ATTACHING: Final = "attaching"
+ATTACHED: Final = "attached"
+DETACHING: Final = "detaching"
+DETACHED: Final = "detached"
+IN_USE: Final = "in-use"
+UP: Final = "UP"
+DOWN: Final = "DOWN"
+
+Transitions = Mapping[str, frozenset[str]]
+
+
+class IllegalTransition(ValueError):
+    """A state was about to change in a way that its table does not have."""
+
+
+RESOURCE: Final[Transitions] = {
+    PENDING: frozenset({AVAILABLE, DELETING}),
+    AVAILABLE: frozenset({DELETING}),
+    DELETING: frozenset({DELETED}),
+    DELETED: frozenset(),
+}
+"""Customer gateway, virtual private gateway, VPN connection and static route."""
+
+ATTACHMENT: Final[Transitions] = {
+    ATTACHING: frozenset({ATTACHED, DETACHING}),
+    ATTACHED: frozenset({DETACHING}),
+    DETACHING: frozenset({DETACHED}),
+    DETACHED: frozenset({ATTACHING}),
+}
+"""Attachment of a virtual private gateway to a VPC."""
+
+TUNNEL: Final[Transitions] = {
+    DOWN: frozenset({UP}),
+    UP: frozenset({DOWN}),
+}
+"""Telemetry of one tunnel."""
+
+
+def advance(table: Transitions, current: str, target: str) -> str:
+    """`target`, when the table has the step `current` → `target`; raises `IllegalTransition` otherwise."""
+    if target not in table.get(current, frozenset()):
+        raise IllegalTransition(f"no transition from {current!r} to {target!r}")
+    return target
