@@ -48,6 +48,8 @@ def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], no
             steps += _finish_connection(tx, connection, applied, now)
     for gateway in applied.vpn_gateways:
         if gateway.state == DELETING and gateway.id not in held:
+            tx.delete(r.Propagation, *(p.id for p in tx.all(r.Propagation, gateway_id=gateway.id)))
+            tx.delete(r.GatewayRoute, *(route.id for route in tx.all(r.GatewayRoute, gateway_id=gateway.id)))
             steps += _advance(tx, gateway, DELETED, deleted_at=now)
     for route in applied.vpn_static_routes:
         if route.connection_id in held:
@@ -89,7 +91,6 @@ def purge(tx: Transaction, now: datetime, visible: timedelta) -> list[str]:
     for gateway in tx.all(r.VpnGateway, state=DELETED):
         if _expired(gateway.deleted_at, now, visible) and gateway.id not in used:
             tx.delete(r.VpnGatewayAttachment, gateway.id)
-            tx.delete(r.GatewayRoute, *(route.id for route in tx.all(r.GatewayRoute, gateway_id=gateway.id)))
             removed.append(_remove(tx, r.VpnGateway, gateway.id))
     return removed
 

@@ -1,1 +1,1 @@
-
+"""What an operator sees of a running Twinbore: logs."""

@@ -1,0 +1,79 @@
+"""The configuration file: TOML with the names of `Settings`, and a table `[quotas]`.
+
+    region = "eu-central-1"
+    outside_pool_a = ["203.0.113.10", "203.0.113.16/29"]
+    outside_pool_b = ["198.51.100.10=10.0.0.10"]
+
+Unknown names, wrong types and entries that cannot be used are refused with the name and what is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import click
+import msgspec
+
+from twinbore.model.addressing import expand_pool
+from twinbore.model.settings import Quotas, Settings
+
+
+class ConfigError(click.ClickException):
+    """The configuration cannot be used; the message says which entry and why."""
+
+
+def read(path: Path | None) -> Settings:
+    """The settings of the file, or the defaults when `path` is None. Raises `ConfigError`."""
+    if path is None:
+        return Settings()
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        entries = tomllib.loads(text)
+        _refuse_unknown(path, entries, Settings)
+        _refuse_unknown(path, entries.get("quotas", {}), Quotas)
+        settings = msgspec.convert(entries, Settings)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Raise `ConfigError` for values that no type can refuse."""
+    if settings.engines not in ("real", "fake"):
+        raise ConfigError(f"engines = {settings.engines!r}: real or fake")
+    if settings.esp not in ("auto", "kernel", "user"):
+        raise ConfigError(f"esp = {settings.esp!r}: auto, kernel or user")
+    for name in ("outside_pool_a", "outside_pool_b"):
+        try:
+            list(expand_pool(getattr(settings, name)))
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
+    host, _, port = settings.listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise ConfigError(f"listen = {settings.listen!r}: ADDRESS:PORT, for example 127.0.0.1:4566")
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Keep the settings of this start for the other commands."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(settings)))
+
+
+def saved(path: Path) -> Settings:
+    """The settings of the last start. Raises `ConfigError` when there was none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Settings)
+    except FileNotFoundError:
+        raise ConfigError(f"{path.parent} has no Twinbore installation: start one with twinbore up") from None
+
+
+def _refuse_unknown(path: Path, entries: object, kind: type) -> None:
+    known = {field.name for field in dataclasses.fields(kind)}
+    unknown = sorted(set(entries) - known) if isinstance(entries, dict) else []
+    if unknown:
+        raise ConfigError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")

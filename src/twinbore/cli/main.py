@@ -1,0 +1,127 @@
+"""The `twinbore` command: verbs and their options; what each verb does stands in a module of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from twinbore import __version__
+from twinbore.cli.paths import DEFAULT_STATE, Paths
+
+_state = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_STATE,
+    show_default=True,
+    envvar="TWINBORE_STATE",
+    help="Directory of the installation: database, keys, run files.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="twinbore")
+def main() -> None:
+    """A Site-to-Site VPN service with AWS's EC2 API, real IPsec tunnels, real BGP and a real data plane."""
+
+
+@main.command()
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with settings (region, outside_pool_a, outside_pool_b, ...).",
+)
+@_state
+@click.option("--listen", metavar="ADDR:PORT", help="Where the API listens.  [default: 127.0.0.1:4566]")
+@click.option("--underlay", metavar="NETNS", help="Network namespace that owns the outside addresses.")
+@click.option(
+    "--engines",
+    type=click.Choice(["real", "fake"]),
+    help="fake: no root, no data plane; resources reach `available`, tunnels stay DOWN.  [default: real]",
+)
+@click.option("--verbose", is_flag=True, help="Log debug messages as well.")
+def up(  # noqa: PLR0917 - click passes options by name
+    config: Path | None, state: Path, listen: str | None, underlay: str | None, engines: str | None, verbose: bool
+) -> None:
+    """Run API, planner and agent in one process, in the foreground.
+
+    Ending it (Ctrl-C, SIGTERM or a crash) leaves the tunnels running; the next start adopts them. `twinbore down`
+    stops the data plane.
+    """
+    from twinbore.cli import up as verb
+
+    paths = Paths(state.absolute())
+    sys.exit(verb.run(paths, config, listen=listen, underlay=underlay, engines=engines, verbose=verbose))
+
+
+@main.command()
+@_state
+def down(state: Path) -> None:
+    """Stop the service and the data plane: tunnels, BGP, namespaces, processes. Resources stay in the database."""
+    from twinbore.cli import down as verb
+
+    sys.exit(verb.run(Paths(state.absolute())))
+
+
+@main.command()
+@_state
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def status(state: Path, as_json: bool) -> None:
+    """Show VPN connections and their tunnels, with the reason in words for each that is down."""
+    from twinbore.cli import status as verb
+
+    sys.exit(verb.run(Paths(state.absolute()), as_json))
+
+
+@main.command()
+@click.option(
+    "--config", "config", type=click.Path(path_type=Path, dir_okay=False), help="Check this configuration as well."
+)
+@_state
+def doctor(config: Path | None, state: Path) -> None:
+    """Say what this host can do, what is missing, and the command that mends it."""
+    from twinbore.cli import doctor as verb
+
+    sys.exit(verb.run(Paths(state.absolute()), config))
+
+
+@main.command()
+@click.argument("eni", metavar="ENI-ID")
+@click.option("--netns", metavar="NAME", help="Network namespace of the workload (as in ip netns).")
+@click.option("--tap", metavar="NAME", help="TAP device to create for a virtual machine.")
+@click.option("--device", default="eth0", show_default=True, help="Interface name inside the workload's namespace.")
+@_state
+def plug(eni: str, netns: str | None, tap: str | None, device: str, state: Path) -> None:
+    """Plug a network interface (eni-...) into a workload on this host."""
+    from twinbore.cli import ports as verb
+
+    if (netns is None) == (tap is None):
+        raise click.UsageError("give either --netns NAME or --tap NAME")
+    sys.exit(verb.plug(Paths(state.absolute()), eni, netns, tap, device))
+
+
+@main.command()
+@click.argument("eni", metavar="ENI-ID")
+@_state
+def unplug(eni: str, state: Path) -> None:
+    """Unplug a network interface from its workload."""
+    from twinbore.cli import ports as verb
+
+    sys.exit(verb.unplug(Paths(state.absolute()), eni))
+
+
+@main.command()
+@click.option("--keep", is_flag=True, help="Leave everything running at the end and print how to use it.")
+@click.option("--client", type=click.Choice(["boto3", "cli"]), default="boto3", show_default=True)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory for the demo's installation.  [default: a temporary one]",
+)
+def demo(keep: bool, client: str, state: Path | None) -> None:
+    """Run the whole scenario in a lab of network namespaces, on real packets, and show each step."""
+    from twinbore.lab import demo as verb
+
+    sys.exit(verb.run(keep=keep, client=client, state=state))

@@ -1,0 +1,75 @@
+"""`twinbore status`: connections and tunnels as the store has them, with the reason for every tunnel that is down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from twinbore.cli import config_file
+from twinbore.cli.paths import Paths
+from twinbore.model import resources as r
+from twinbore.model.states import DELETED, UP
+from twinbore.store.database import Database, Transaction, connect, sqlite_url
+from twinbore.store.secrets import MasterKeyError, SecretBox, load_master_key
+
+
+def run(paths: Paths, as_json: bool) -> int:
+    """Print the table. Returns 0 when every tunnel is up, 3 when one is down."""
+    config_file.saved(paths.settings)
+    with _open(paths).read() as tx:
+        rows = _rows(tx)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+    else:
+        _print(rows)
+    return 0 if all(row["status"] == UP for row in rows) else 3
+
+
+def _open(paths: Paths) -> Database:
+    try:
+        return connect(sqlite_url(paths.database), SecretBox(load_master_key(paths.master_key, create=False)))
+    except MasterKeyError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _rows(tx: Transaction) -> list[dict[str, Any]]:
+    telemetry = {row.id: row for row in tx.all(r.TunnelTelemetry)}
+    rows = []
+    for connection in tx.all(r.VpnConnection):
+        if connection.state == DELETED:
+            continue
+        for tunnel in sorted(tx.all(r.VpnTunnel, connection_id=connection.id), key=lambda t: t.index):
+            state = telemetry.get(tunnel.id)
+            rows.append(
+                {
+                    "connection": connection.id,
+                    "state": connection.state,
+                    "tunnel": tunnel.index,
+                    "outside_address": tunnel.outside_address,
+                    "inside_cidr": tunnel.inside_cidr,
+                    "status": state.status if state else "DOWN",
+                    "message": state.status_message if state else "",
+                    "since": state.last_status_change.isoformat(timespec="seconds") if state else "",
+                    "reason": state.detail if state else "the connection is being deleted",
+                }
+            )
+    return rows
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("no VPN connections")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("CONNECTION", "STATE", "TUNNEL", "OUTSIDE", "INSIDE", "STATUS", "MESSAGE", "SINCE", "REASON"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        colour = "green" if row["status"] == UP else "red"
+        values = [str(value) for value in row.values()]
+        values[5] = f"[{colour}]{values[5]}[/]"
+        table.add_row(*values)
+    Console().print(table)

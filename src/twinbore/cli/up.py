@@ -1,0 +1,166 @@
+"""`twinbore up`: API, planner and agent in one process.
+
+The order at start: settings, lock, database, credentials, then the API's port, then the engines. The API answers while
+the engines still start; resources stay `pending` until they are there. At the end, whatever its cause, the data plane
+runs on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import structlog
+import uvicorn
+
+from twinbore.agent.admin import AdminServer
+from twinbore.agent.loop import Agent
+from twinbore.api.accounts import ensure_credentials
+from twinbore.api.app import create_app
+from twinbore.cli import config_file
+from twinbore.cli.assembly import build_engines
+from twinbore.cli.paths import Paths
+from twinbore.engines.base import EngineError
+from twinbore.model.settings import Settings
+from twinbore.observe import logs
+from twinbore.store import migrate
+from twinbore.store.database import Database, connect, sqlite_url
+from twinbore.store.secrets import MasterKeyError, SecretBox, load_master_key
+
+_KEY_CHARACTERS = string.ascii_letters + string.digits + "._"
+
+
+class SystemRandomness:
+    """Ids, keys and choices from the operating system's generator."""
+
+    def hex(self, digits: int) -> str:
+        return secrets.token_hex((digits + 1) // 2)[:digits]
+
+    def below(self, limit: int) -> int:
+        return secrets.randbelow(limit)
+
+    def key(self, length: int) -> str:
+        first = secrets.choice(_KEY_CHARACTERS.replace("0", ""))
+        return first + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(length - 1))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(
+    paths: Paths,
+    config: Path | None,
+    *,
+    listen: str | None,
+    underlay: str | None,
+    engines: str | None,
+    verbose: bool,
+) -> int:
+    """Run until SIGINT or SIGTERM. Returns the exit status."""
+    given = {"listen": listen, "underlay": underlay, "engines": engines}
+    settings = replace(config_file.read(config), **{k: v for k, v in given.items() if v is not None})
+    config_file.check(settings)
+    logs.configure(level=logging.DEBUG if verbose else logging.INFO)
+    if settings.engines == "real" and os.geteuid() != 0:
+        raise click.ClickException(
+            "the real engines need root: run with sudo, or rehearse without a data plane: twinbore up --engines fake"
+        )
+    try:
+        paths.create()
+        with locked(paths):
+            config_file.save(settings, paths.settings)
+            database = open_database(paths)
+            try:
+                asyncio.run(_serve(paths, settings, database))
+            finally:
+                database.close()
+    except (EngineError, MasterKeyError) as error:
+        raise click.ClickException(str(error)) from error
+    except PermissionError as error:
+        raise click.ClickException(
+            f"{error.filename}: {error.strerror}; choose another --state or run as root"
+        ) from error
+    return 0
+
+
+@contextmanager
+def locked(paths: Paths) -> Iterator[None]:
+    """Hold the installation's lock; raises `click.ClickException` when another process has it.
+
+    The lock file holds the owner's pid, for `twinbore down`.
+    """
+    with paths.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise click.ClickException(
+                f"twinbore up runs already for {paths.state} (pid {file.read().strip() or 'unknown'})"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def open_database(paths: Paths) -> Database:
+    """The installation's database with its schema up to date; made at the first start."""
+    fresh = not paths.database.exists()
+    database = connect(sqlite_url(paths.database), SecretBox(load_master_key(paths.master_key, create=fresh)))
+    migrate.upgrade(database.engine)
+    paths.database.chmod(0o600)
+    return database
+
+
+async def _serve(paths: Paths, settings: Settings, database: Database) -> None:
+    log = structlog.get_logger("up")
+    key = ensure_credentials(database, paths.credentials, os.environ, SystemRandomness(), now())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    agent: Agent | None = None
+
+    def touch(engine: str) -> None:
+        if agent is not None:
+            agent.touch(engine)
+
+    engines, facts = build_engines(settings, paths, touch)
+    agent = Agent(database, engines, facts, timedelta(seconds=settings.deleted_visible_seconds), now)
+    admin = AdminServer(paths.admin_socket, database, agent, now)
+    server = _server(settings, database)
+    log.info("starting", api=f"http://{settings.listen}", access_key=key.id, credentials=str(paths.credentials))
+    serving = asyncio.create_task(server.serve())
+    reconciling = asyncio.create_task(agent.run(stop))
+    await admin.start()
+    try:
+        done, _ = await asyncio.wait({serving, reconciling}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        stop.set()
+        server.should_exit = True
+        await admin.close()
+        await asyncio.gather(serving, reconciling, return_exceptions=True)
+        log.info("stopped; the data plane runs on", stop_it_with=f"twinbore down --state {paths.state}")
+
+
+def _server(settings: Settings, database: Database) -> uvicorn.Server:
+    host, _, port = settings.listen.rpartition(":")
+    app = create_app(database, settings, now, SystemRandomness())
+    return uvicorn.Server(
+        uvicorn.Config(app, host=host.strip("[]"), port=int(port), log_config=None, access_log=False, lifespan="off")
+    )
