@@ -1,0 +1,206 @@
+"""EC2's Query protocol, from botocore's service model: form parameters in, XML out.
+
+Nothing about an operation is written by hand: names, types, lists and required members come from the model at run
+time, so that a new botocore brings AWS's new members with it.
+
+Requests. A member's name on the wire is `queryName`, else its capitalised `locationName`, else the member's name;
+lists are flattened (`Name.1`), may start at 0 and, with one element, do without an index (older libraries do both).
+A parameter that the model does not know is refused: to ignore a misspelt filter would be to answer, or delete, too
+much.
+
+Answers. The namespace echoes the version that was asked for; an element's name is its `locationName`; list items are
+`<item>`; scalars come before nested elements, because streaming parsers drop what follows a list that they do not
+know; an operation without output answers `<return>true</return>`.
+
+References: EC2 API reference, "Query requests", "Making requests"; botocore data `ec2/2016-11-15/service-2.json`.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+import botocore.session
+from botocore.model import OperationModel, ServiceModel, Shape
+
+from twinbore.api import errors
+from twinbore.api.errors import ApiError
+
+CURRENT_VERSION: Final = "2016-11-15"
+FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
+_ILLEGAL_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+Node = dict[str, "Node | str"]
+
+
+@cache
+def service(name: str) -> ServiceModel:
+    """botocore's model of a service (`ec2`, `sts`)."""
+    return botocore.session.get_session().get_service_model(name)
+
+
+def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The operation's input with botocore's member names and Python types.
+
+    Raises `ApiError`: UnknownParameter, MissingParameter, InvalidParameterValue, MalformedQueryString.
+    """
+    tree: Node = {}
+    for name, value in parameters:
+        if name not in FRAME_PARAMETERS:
+            _plant(tree, name, value)
+    shape = operation.input_shape
+    if shape is None:
+        for name in tree:
+            raise _unknown(name)
+        return {}
+    return _structure(shape, tree, "")
+
+
+def _plant(tree: Node, name: str, value: str) -> None:
+    *path, last = name.split(".")
+    node = tree
+    for part in path:
+        below = node.setdefault(part, {})
+        if isinstance(below, str):
+            raise ApiError("MalformedQueryString", f"The parameter {name} is given both with and without members")
+        node = below
+    if last in node:
+        raise ApiError("MalformedQueryString", f"The parameter {name} is given twice")
+    node[last] = value
+
+
+def _unknown(name: str) -> ApiError:
+    return ApiError("UnknownParameter", f"The parameter {name} is not recognized")
+
+
+def _wire_name(member: str, shape: Shape) -> str:
+    query = shape.serialization.get("queryName")
+    if query:
+        return str(query)
+    name = str(shape.serialization.get("name", member))
+    return name[:1].upper() + name[1:]
+
+
+@cache
+def _wire_members(shape: Shape) -> dict[str, tuple[str, Shape]]:
+    return {_wire_name(name, member): (name, member) for name, member in shape.members.items()}
+
+
+def _structure(shape: Shape, node: Node | str, path: str) -> dict[str, Any]:
+    if isinstance(node, str):
+        raise ApiError(
+            "InvalidParameterValue", f"Value ({node}) for parameter {path} is invalid. Members are expected."
+        )
+    prefix = f"{path}." if path else ""
+    members = _wire_members(shape)
+    result: dict[str, Any] = {}
+    for wire, below in node.items():
+        if wire not in members:
+            raise _unknown(prefix + wire)
+        name, member = members[wire]
+        result[name] = _value(member, below, prefix + wire)
+    for wire, (name, _) in members.items():
+        if name in shape.required_members and name not in result:
+            raise errors.missing_parameter(prefix + wire)
+    return result
+
+
+def _value(shape: Shape, node: Node | str, path: str) -> Any:
+    if shape.type_name == "structure":
+        return _structure(shape, node, path)
+    if shape.type_name == "list":
+        return _list(shape, node, path)
+    if not isinstance(node, str):
+        raise _unknown(f"{path}.{next(iter(node))}")
+    return _scalar(shape, node, path)
+
+
+def _list(shape: Shape, node: Node | str, path: str) -> list[Any]:
+    if isinstance(node, str):
+        return [_value(shape.member, node, path)]
+    if all(key.isdigit() for key in node):
+        return [_value(shape.member, node[key], f"{path}.{key}") for key in sorted(node, key=int)]
+    return [_value(shape.member, node, path)]
+
+
+def _scalar(shape: Shape, text: str, path: str) -> Any:
+    try:
+        if shape.type_name in ("integer", "long"):
+            return int(text)
+        if shape.type_name in ("double", "float"):
+            return float(text)
+        if shape.type_name == "boolean":
+            return {"true": True, "false": False}[text.lower()]
+        if shape.type_name == "timestamp":
+            return _timestamp(text)
+    except (ValueError, KeyError):
+        kind = {"boolean": "true or false", "timestamp": "an ISO 8601 time"}.get(shape.type_name, "a number")
+        raise errors.invalid_value(path, text, kind) from None
+    return text
+
+
+def _timestamp(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def answer(operation: OperationModel, result: dict[str, Any], request_id: str, version: str = CURRENT_VERSION) -> bytes:
+    """The XML document of a successful answer."""
+    root = ET.Element(f"{operation.name}Response", {"xmlns": f"http://ec2.amazonaws.com/doc/{version}/"})
+    ET.SubElement(root, "requestId").text = request_id
+    if operation.output_shape is None:
+        ET.SubElement(root, "return").text = "true"
+    else:
+        _write_members(root, operation.output_shape, result)
+    return _document(root)
+
+
+def error_answer(error: ApiError, request_id: str) -> bytes:
+    """The XML document of a refusal; it has no namespace."""
+    root = ET.Element("Response")
+    body = ET.SubElement(ET.SubElement(root, "Errors"), "Error")
+    ET.SubElement(body, "Code").text = error.code
+    ET.SubElement(body, "Message").text = _legal(error.message)
+    ET.SubElement(root, "RequestID").text = request_id
+    return _document(root)
+
+
+def _write_members(parent: ET.Element, shape: Shape, values: dict[str, Any]) -> None:
+    unknown = values.keys() - shape.members.keys()
+    if unknown:
+        raise TypeError(f"{shape.name} has no member {sorted(unknown)[0]}")
+    nested = ("list", "structure", "map")
+    for wanted in (False, True):
+        for name, member in shape.members.items():
+            value = values.get(name)
+            if value is not None and (member.type_name in nested) is wanted:
+                _write(parent, str(member.serialization.get("name", name)), member, value)
+
+
+def _write(parent: ET.Element, name: str, shape: Shape, value: Any) -> None:
+    element = ET.SubElement(parent, name)
+    if shape.type_name == "structure":
+        _write_members(element, shape, value)
+    elif shape.type_name == "list":
+        for item in value:
+            _write(element, str(shape.member.serialization.get("name", "item")), shape.member, item)
+    elif isinstance(value, bool):
+        element.text = "true" if value else "false"
+    elif isinstance(value, datetime):
+        element.text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    else:
+        element.text = _legal(str(value))
+
+
+def _document(root: ET.Element) -> bytes:
+    text: bytes = ET.tostring(root, encoding="utf-8")
+    return _DECLARATION + text
+
+
+def _legal(text: str) -> str:
+    return _ILLEGAL_XML.sub("\ufffd", text)

@@ -1,0 +1,80 @@
+"""Tags: given at creation, read with a resource, removed with it.
+
+References: Amazon EC2 User Guide, "Tag your resources" (restrictions: 50 tags, keys of 128 and values of 256 Unicode
+characters, `aws:` reserved).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from twinbore.api import errors
+from twinbore.api.errors import ApiError
+from twinbore.api.operation import Call, Request
+from twinbore.model import resources as r
+from twinbore.model.extensions import problem
+
+MAX_KEY: Final = 128
+MAX_VALUE: Final = 256
+
+
+def tag_on_create(call: Call, request: Request, resource_type: str, resource_id: str) -> None:
+    """Store the tags of a Create request's TagSpecifications; refuses those of another resource type."""
+    for specification in request.get("TagSpecifications") or []:
+        given = specification.get("ResourceType")
+        if given != resource_type:
+            raise errors.invalid_value("TagSpecification.ResourceType", given, resource_type)
+        add_tags(call, resource_type, resource_id, specification.get("Tags") or [])
+
+
+def add_tags(call: Call, resource_type: str, resource_id: str, tags: Iterable[Mapping[str, Any]]) -> None:
+    """Add or replace tags of one resource, within the limits."""
+    present = {t.key: t for t in call.tx.all(r.Tag, resource_id=resource_id)}
+    for tag in tags:
+        key, value = tag.get("Key"), tag.get("Value") or ""
+        check_tag(key, value)
+        rule = problem(resource_type, str(key), value)
+        if rule is not None:
+            raise errors.invalid_value(f"Tag {key}", value, rule)
+        row = r.Tag(f"{resource_id}/{key}", call.account_id, resource_id, resource_type, str(key), value)
+        if row.key in present:
+            call.tx.update(row)
+        else:
+            call.tx.insert(row)
+        present[row.key] = row
+    if len(present) > call.settings.quotas.tags_per_resource:
+        raise ApiError(
+            "TagLimitExceeded",
+            f"The maximum number of Tags for a resource has been reached ({call.settings.quotas.tags_per_resource}).",
+        )
+
+
+def check_tag(key: str | None, value: str) -> None:
+    """The rules for a key and a value."""
+    if not key:
+        raise errors.missing_parameter("Tag.Key")
+    if key.lower().startswith("aws:"):
+        raise ApiError("InvalidParameterValue", f"Tag keys starting with 'aws:' are reserved for internal use: {key}")
+    if len(key) > MAX_KEY:
+        raise ApiError("InvalidParameterValue", f"Tag key exceeds the maximum length of {MAX_KEY} characters")
+    if len(value) > MAX_VALUE:
+        raise ApiError("InvalidParameterValue", f"Tag value exceeds the maximum length of {MAX_VALUE} characters")
+
+
+def tag_sets(call: Call, ids: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """Resource id → its tags as in answers, by key; a list for every id."""
+    sets: dict[str, list[dict[str, str]]] = {key: [] for key in ids}
+    for tag in call.tx.all(r.Tag, resource_id=list(sets)) if sets else []:
+        sets[tag.resource_id].append({"Key": tag.key, "Value": tag.value})
+    return sets
+
+
+def tag_set(call: Call, resource_id: str) -> list[dict[str, str]]:
+    """The tags of one resource."""
+    return tag_sets(call, [resource_id])[resource_id]
+
+
+def delete_tags_of(call: Call, resource_id: str) -> None:
+    """Remove every tag of a resource that goes."""
+    call.tx.delete(r.Tag, *(t.id for t in call.tx.all(r.Tag, resource_id=resource_id)))

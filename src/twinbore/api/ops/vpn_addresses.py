@@ -1,0 +1,95 @@
+"""Addresses for the tunnels of a new connection, against what other connections have.
+
+* Outside: tunnel 1 takes from pool a, tunnel 2 from pool b. (outside address, customer gateway address) is unique over
+  all connections that may still be in the data plane, whoever owns them, since the IKE daemon tells peers apart by it.
+* Inside: unique on the virtual private gateway. A block that the caller gave is checked first, so that no other tunnel
+  is given it by chance.
+
+A connection that is being deleted keeps its addresses until it is deleted.
+
+References: AWS Site-to-Site VPN User Guide, "Tunnel options" (inside CIDRs are unique on a virtual private gateway).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from twinbore.api import errors
+from twinbore.api.operation import Call
+from twinbore.api.ops.vpn_tunnels import TunnelRequest
+from twinbore.model import resources as r
+from twinbore.model.addressing import (
+    OutsideAddress,
+    PoolExhausted,
+    allocate_inside_cidr,
+    allocate_outside,
+    expand_pool,
+)
+from twinbore.model.states import DELETED
+
+POOL_SETTINGS: Final = ("outside_pool_a", "outside_pool_b")
+
+
+def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideAddress]:
+    """An outside address for each tunnel of a connection to this customer gateway address.
+
+    Raises InvalidCustomerGateway.DuplicateIpAddress when the customer gateway's address is one of our own, and
+    InsufficientAddressCapacity when a pool has none left.
+    """
+    pools = [list(expand_pool(getattr(call.settings, name))) for name in POOL_SETTINGS]
+    if any(customer_address in (address.public, address.local) for pool in pools for address in pool):
+        raise errors.ApiError(
+            "InvalidCustomerGateway.DuplicateIpAddress",
+            f"Conflict among chosen gateway IP addresses: {customer_address} of the customer gateway is one of the "
+            "service's own outside addresses.",
+        )
+    living = {c.id: c for c in call.tx.all(r.VpnConnection) if c.state != DELETED}
+    tunnels = [t for t in call.tx.all(r.VpnTunnel) if t.connection_id in living]
+    users = Counter(t.outside_local for t in tunnels)
+    gateways = {g.id: g for g in call.tx.all(r.CustomerGateway)}
+    of_peer = {
+        t.outside_local
+        for t in tunnels
+        if gateways[living[t.connection_id].customer_gateway_id].ip_address == customer_address
+    }
+    chosen: list[OutsideAddress] = []
+    for setting, pool in zip(POOL_SETTINGS, pools, strict=True):
+        other = chosen[0].local if chosen else None
+        try:
+            chosen.append(allocate_outside(pool, users.__getitem__, of_peer, other))
+        except PoolExhausted as error:
+            raise errors.ApiError(
+                "InsufficientAddressCapacity",
+                f"Tunnel {len(chosen) + 1} of a connection to {customer_address}: {error} (setting {setting}, "
+                f"{len(pool)} addresses).",
+            ) from error
+    return chosen
+
+
+def inside_cidrs(call: Call, vpn_gateway_id: str | None, wanted: Sequence[TunnelRequest]) -> list[str]:
+    """An inside CIDR for each tunnel: the one that it wants, or a free one. Raises `ApiError` for one that is taken."""
+    taken: dict[str, str] = {}
+    if vpn_gateway_id is not None:
+        living = [c.id for c in call.tx.all(r.VpnConnection, vpn_gateway_id=vpn_gateway_id) if c.state != DELETED]
+        taken = {t.inside_cidr: t.connection_id for t in call.tx.all(r.VpnTunnel, connection_id=living)}
+    for number, tunnel in enumerate(wanted, 1):
+        if tunnel.inside_cidr in taken:
+            raise errors.invalid_value(
+                f"TunnelOptions.{number}.TunnelInsideCidr",
+                tunnel.inside_cidr,
+                f"a block that no connection of {vpn_gateway_id} has; {taken[tunnel.inside_cidr]} has this one",
+            )
+    used = {*taken, *(t.inside_cidr for t in wanted if t.inside_cidr is not None)}
+    chosen: list[str] = []
+    for tunnel in wanted:
+        cidr = tunnel.inside_cidr
+        if cidr is None:
+            try:
+                cidr = allocate_inside_cidr(used, call.random.below)
+            except PoolExhausted as error:
+                raise errors.ApiError("InsufficientAddressCapacity", f"{error}.") from error
+            used.add(cidr)
+        chosen.append(cidr)
+    return chosen

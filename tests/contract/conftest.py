@@ -1,0 +1,125 @@
+"""A real server over a database of its own, with AWS's clients in front of it and the agent's part played on demand."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import uvicorn
+from botocore.config import Config
+from sqlalchemy import select
+
+from tests.unit import worldstore
+from twinbore.agent import lifecycle
+from twinbore.api.accounts import SECRET_FIELD, ensure_credentials
+from twinbore.api.app import create_app
+from twinbore.model.resources import AccessKey
+from twinbore.model.settings import Settings
+from twinbore.store.database import Database
+from twinbore.store.schema import metadata
+from twinbore.store.snapshot import load_snapshot
+
+POOL_A = tuple(f"203.0.113.{n}" for n in range(1, 21))
+POOL_B = tuple(f"198.51.100.{n}" for n in range(1, 21))
+
+
+class SeededRandomness:
+    """The same ids and keys in every run."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(1)
+
+    def hex(self, digits: int) -> str:
+        return "".join(self._random.choices("0123456789abcdef", k=digits))
+
+    def below(self, limit: int) -> int:
+        return self._random.randrange(limit)
+
+    def key(self, length: int) -> str:
+        return "".join(self._random.choices("abcdefghijklmnopqrstuvwxyz._", k=length))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Service:
+    """A running API: its address, its key, its database, and clients for it."""
+
+    url: str
+    database: Database
+    settings: Settings
+    access_key_id: str
+    secret_access_key: str
+
+    def client(self, name: str = "ec2", region: str | None = None, **changes: Any) -> Any:
+        options: dict[str, Any] = {
+            "endpoint_url": self.url,
+            "region_name": region or self.settings.region,
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+            "config": Config(retries={"max_attempts": 0}),
+        }
+        return boto3.client(name, **(options | changes))
+
+    def settle(self) -> None:
+        """What the agent does after its engines have applied everything: rows move on."""
+        with self.database.read() as tx:
+            applied = load_snapshot(tx)
+        with self.database.write(bump=False) as tx:
+            lifecycle.settle(tx, applied, (), now())
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, to show that something changed nothing."""
+        with self.database.engine.connect() as connection:
+            return {
+                table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings of the service; a module overrides this fixture to change them."""
+    return Settings(outside_pool_a=POOL_A, outside_pool_b=POOL_B)
+
+
+@pytest.fixture
+def service(tmp_path: Path, settings: Settings) -> Iterator[Service]:
+    database = worldstore.database(tmp_path)
+    randomness = SeededRandomness()
+    key: AccessKey = ensure_credentials(database, tmp_path / "credentials", {}, randomness, now())
+    with database.read() as tx:
+        secret = tx.secret(key.id, SECRET_FIELD)
+    assert secret is not None
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    application = create_app(database, settings, now, randomness)
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, server_header=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    try:
+        yield Service(f"http://127.0.0.1:{listener.getsockname()[1]}", database, settings, key.id, secret)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+        database.close()
+
+
+@pytest.fixture
+def ec2(service: Service) -> Any:
+    """boto3's client for the service."""
+    return service.client()
