@@ -130,7 +130,10 @@ def create_app(database: Database, settings: Settings, clock: Callable[[], datet
     """The application; `clock` gives the time of day in UTC."""
     endpoint = Endpoint(database, settings, clock, random)
     return Starlette(
-        routes=[Route("/health", _health, methods=["GET"]), Route("/{path:path}", endpoint.handle, methods=["GET", "POST"])]
+        routes=[
+            Route("/health", _health, methods=["GET"]),
+            Route("/{path:path}", endpoint.handle, methods=["GET", "POST"]),
+        ]
     )
 
 

@@ -1,1 +1,37 @@
 """Operations: one module for each resource. Importing this package registers them all."""
+
+from twinbore.api.ops import (
+    customer_gateways,
+    devices,
+    internet_gateways,
+    network_interfaces,
+    propagation,
+    regions,
+    route_tables,
+    routes,
+    subnets,
+    tags,
+    vpcs,
+    vpn_connections,
+    vpn_gateways,
+    vpn_routes,
+    vpn_tunnel_status,
+)
+
+__all__ = [
+    "customer_gateways",
+    "devices",
+    "internet_gateways",
+    "network_interfaces",
+    "propagation",
+    "regions",
+    "route_tables",
+    "routes",
+    "subnets",
+    "tags",
+    "vpcs",
+    "vpn_connections",
+    "vpn_gateways",
+    "vpn_routes",
+    "vpn_tunnel_status",
+]

@@ -22,6 +22,7 @@ __all__ = [
     "cidr",
     "delete_tags_of",
     "lookup",
+    "matching",
     "paginate",
     "select",
     "tag_on_create",
@@ -76,31 +77,39 @@ def select(
         if value not in identified:
             raise errors.not_found(resource_type, value)
     chosen = [identified[value] for value in dict.fromkeys(wanted)] if wanted else rows
-    given = request.get("Filters") or []
-    if not given:
-        return chosen
     by_resource: dict[str, list[r.Tag]] = {}
-    if tags and any(str(f.get("Name", "")).startswith("tag") for f in given):
+    if tags and any(str(f.get("Name", "")).startswith("tag") for f in request.get("Filters") or []):
         for tag in call.tx.all(r.Tag, account_id=call.account_id):
             by_resource.setdefault(tag.resource_id, []).append(tag)
-    for entry in given:
-        values = _values_of(entry, filters, by_resource, tags)
+    return matching(request, chosen, filters, by_resource if tags else None)
+
+
+def matching(
+    request: Request,
+    rows: list[Row],
+    filters: Filters[Row],
+    tags: Mapping[str, list[r.Tag]] | None = None,
+) -> list[Row]:
+    """The rows that every filter of the request lets through. `tags` by resource id, None where there are no tags."""
+    chosen = rows
+    for entry in request.get("Filters") or []:
+        values = _values_of(entry, filters, tags)
         patterns = [_pattern(str(value)) for value in entry.get("Values") or []]
         chosen = [row for row in chosen if _passes(values(row), patterns)]
     return chosen
 
 
 def _values_of(
-    entry: Mapping[str, Any], filters: Filters[Any], tags: Mapping[str, list[r.Tag]], tagged: bool
+    entry: Mapping[str, Any], filters: Filters[Any], tags: Mapping[str, list[r.Tag]] | None
 ) -> Callable[[Any], object]:
     name = entry.get("Name")
     if name is None:
         raise errors.missing_parameter("Filter.Name")
-    if tagged and name.startswith("tag:"):
+    if tags is not None and name.startswith("tag:"):
         return lambda row: [t.value for t in tags.get(row.id, []) if t.key == name[4:]]
-    if tagged and name == "tag-key":
+    if tags is not None and name == "tag-key":
         return lambda row: [t.key for t in tags.get(row.id, [])]
-    if tagged and name == "tag-value":
+    if tags is not None and name == "tag-value":
         return lambda row: [t.value for t in tags.get(row.id, [])]
     if name not in filters:
         raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")

@@ -1,0 +1,40 @@
+"""The input of every customer device configuration: one VPN connection with its tunnels, gateways and keys.
+
+The values are the store's rows as they are, so that a template shows real options and never a default of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twinbore.model.desired import Bfd
+from twinbore.model.resources import CustomerGateway, VpnConnection, VpnTunnel
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelView:
+    """One tunnel and its pre-shared key."""
+
+    tunnel: VpnTunnel
+    pre_shared_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection as its customer sees it.
+
+    `vpn_gateway_id` is None where the connection's target is not a virtual private gateway. `tunnels` are the two,
+    the one with index 1 first. `bfd` is set where the connection's sessions run BFD.
+    """
+
+    connection: VpnConnection
+    customer_gateway: CustomerGateway
+    vpn_gateway_id: str | None
+    amazon_side_asn: int
+    tunnels: tuple[TunnelView, TunnelView]
+    bfd: Bfd | None
+
+    def __post_init__(self) -> None:
+        order = [t.tunnel.index for t in self.tunnels]
+        if order != [1, 2]:
+            raise ValueError(f"the tunnels of {self.connection.id} must be those with index 1 and 2, in order: {order}")
