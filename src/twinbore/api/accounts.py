@@ -23,7 +23,7 @@ from twinbore.api.sigv4 import Key
 from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import Database, Transaction
 
-SECRET_FIELD: Final = "secret_access_key"
+SECRET_FIELD: Final = "secret_access_key"  # noqa: S105 - the field's name
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 

@@ -121,7 +121,8 @@ def _build(fields: Mapping[str, str], timestamp: str, lifetime: timedelta, query
     if len(scope) != 5 or scope[4] != "aws4_request" or not fields.get("SignedHeaders") or not fields.get("Signature"):
         raise ApiError(
             "IncompleteSignature",
-            "The authorization needs Credential=<key>/<date>/<region>/<service>/aws4_request, SignedHeaders and Signature",
+            "The authorization needs Credential=<key>/<date>/<region>/<service>/aws4_request, SignedHeaders "
+            "and Signature",
         )
     return _Claim(
         access_key_id=scope[0],

@@ -14,7 +14,7 @@ Savepoints / Transactional DDL" for SQLite (explicit BEGIN).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -123,6 +123,19 @@ class Transaction:
         if row is None:
             return None
         return self._box.open(resource_id, field, SealedSecret(row.key_id, row.wrapped_key, row.ciphertext))
+
+    def secrets(self, resource_ids: Collection[str], field: str) -> dict[str, str]:
+        """Resource id → plaintext of that secret, for those of the resources that have it; one query for all."""
+        table = secrets_table
+        rows = self._connection.execute(
+            select(table).where(table.c.resource_id.in_(list(resource_ids)), table.c.field == field)
+        )
+        return {
+            row.resource_id: self._box.open(
+                row.resource_id, field, SealedSecret(row.key_id, row.wrapped_key, row.ciphertext)
+            )
+            for row in rows
+        }
 
     def delete_secret(self, resource_id: str, field: str) -> None:
         table = secrets_table

@@ -53,13 +53,14 @@ def check_id(resource_type: str, value: str) -> None:
         raise errors.malformed_id(resource_type, value, f"{PREFIXES[resource_type]}-...")
 
 
-def select(
+def select(  # noqa: PLR0917 - the same six in every Describe
     call: Call,
     request: Request,
     kind: type[Row],
     resource_type: str,
     ids_member: str | None,
     filters: Filters[Row],
+    *,
     tags: bool = True,
 ) -> list[Row]:
     """The caller's resources that a Describe request names and that its filters let through.

@@ -48,7 +48,8 @@ def delete_internet_gateway(call: Call, request: Request) -> Response:
     gateway = _gateway(call, request)
     if gateway.vpc_id is not None:
         raise errors.dependency_violation(
-            f"The internetGateway '{gateway.id}' has dependencies and cannot be deleted: it is attached to {gateway.vpc_id}."
+            f"The internetGateway '{gateway.id}' has dependencies and cannot be deleted: it is attached to "
+            f"{gateway.vpc_id}."
         )
     delete_tags_of(call, gateway.id)
     call.tx.delete(r.InternetGateway, gateway.id)

@@ -49,7 +49,7 @@ def create_network_interface(call: Call, request: Request) -> Response:
     )
     call.tx.insert(interface)
     tag_on_create(call, request, "network-interface", interface.id)
-    return {"NetworkInterface": _shape(call, interface, set(), tag_sets(call, [interface.id]))}
+    return {"NetworkInterface": _shape(interface, set(), tag_sets(call, [interface.id]))}
 
 
 @operation("DescribeNetworkInterfaces")
@@ -71,7 +71,7 @@ def describe_network_interfaces(call: Call, request: Request) -> Response:
     }
     interfaces = select(call, request, r.NetworkInterface, "network-interface", "NetworkInterfaceIds", filters)
     tags = tag_sets(call, [i.id for i in interfaces])
-    return paginate(request, [_shape(call, i, plugged, tags) for i in interfaces], "NetworkInterfaces")
+    return paginate(request, [_shape(i, plugged, tags) for i in interfaces], "NetworkInterfaces")
 
 
 @operation("DeleteNetworkInterface")
@@ -139,9 +139,7 @@ def _status(interface: r.NetworkInterface, plugged: set[str]) -> str:
     return IN_USE if interface.id in plugged else AVAILABLE
 
 
-def _shape(
-    call: Call, interface: r.NetworkInterface, plugged: set[str], tags: dict[str, list[dict[str, str]]]
-) -> dict[str, Any]:
+def _shape(interface: r.NetworkInterface, plugged: set[str], tags: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
     return {
         "NetworkInterfaceId": interface.id,
         "VpcId": interface.vpc_id,

@@ -81,7 +81,7 @@ def describe_availability_zones(call: Call, request: Request) -> Response:
 
 
 @operation("DescribeAccountAttributes")
-def describe_account_attributes(call: Call, request: Request) -> Response:
+def describe_account_attributes(_call: Call, request: Request) -> Response:
     values = {
         "supported-platforms": "VPC",
         "default-vpc": "none",

@@ -69,7 +69,7 @@ def describe_vpcs(call: Call, request: Request) -> Response:
     filters: dict[str, Any] = {
         "cidr": lambda v: v.cidr_block,
         "cidr-block-association.cidr-block": lambda v: v.cidr_block,
-        "cidr-block-association.association-id": lambda v: _association_id(v),
+        "cidr-block-association.association-id": _association_id,
         "cidr-block-association.state": lambda _: "associated",
         "dhcp-options-id": lambda _: DHCP_OPTIONS,
         "is-default": lambda _: False,
