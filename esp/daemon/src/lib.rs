@@ -1,0 +1,34 @@
+//! User-space ESP data path.
+//!
+//! The daemon does in user space what the kernel's XFRM layer does where the kernel has ESP: it holds security
+//! associations (SAs), owns the UDP 4500 and protocol 50 sockets of the underlay namespace, and gives one TUN device to
+//! every tunnel (`if_id`). Packets read from a TUN are encapsulated with the tunnel's outbound SA; datagrams received are
+//! authenticated, decrypted, checked against the SA's policy and written to the TUN of the SA's `if_id`, and to no other.
+//!
+//! Layers, each of which imports only those above it:
+//!
+//! * [`selector`], [`replay`], [`crypto`], [`packet`]: pure, no I/O, no clock;
+//! * [`sa`], [`tables`], [`tunnel`], [`counters`], [`events`]: what control and workers share;
+//! * [`batch`], [`esp`], [`outbound`], [`inbound`]: what happens to one batch of packets, without I/O;
+//! * [`netns`], [`io`], [`worker`], [`dataplane`]: sockets, devices and threads.
+//!
+//! References: RFC 4303 (ESP), RFC 4106 (AES-GCM), RFC 3602, 2404 and 4868 (AES-CBC, HMAC), RFC 3948 (UDP
+//! encapsulation), RFC 6040 (ECN), linux/if_tun.h, linux/virtio_net.h, linux/udp.h.
+
+pub mod batch;
+pub mod counters;
+pub mod crypto;
+pub mod dataplane;
+pub mod esp;
+pub mod events;
+pub mod inbound;
+pub mod io;
+pub mod netns;
+pub mod outbound;
+pub mod packet;
+pub mod replay;
+pub mod sa;
+pub mod selector;
+pub mod tables;
+pub mod tunnel;
+pub mod worker;
