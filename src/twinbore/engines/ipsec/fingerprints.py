@@ -1,0 +1,118 @@
+"""What this charon process was told, as fingerprints in a file, so that a later agent need not tell it again.
+
+charon gives back neither keys nor proposals, so what it has loaded cannot be compared with what it should have. A
+fingerprint of each connection, written after loading, can; and it says how much of the connection a change concerns.
+
+Invariants:
+* The file is good for one charon process only (pid, start time, boot): another one has nothing loaded.
+* It holds no key: fingerprints are HMAC-SHA-256 with a random salt of the file, which has mode 0600.
+* `due` is written together with the new fingerprint, before the work on SAs begins, and cleared after it; so an agent
+  that was killed in between leaves the work to the next one.
+
+References: RFC 2104 (HMAC).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from twinbore.engines.ipsec.charon_config import IDENTITY, UNNEGOTIATED
+
+
+class Due(StrEnum):
+    """What a change of a connection asks of its SAs."""
+
+    NOTHING = "nothing"
+    RENEGOTIATE = "renegotiate"
+    """Negotiate new ones, then end the old ones."""
+    RESTART = "restart"
+    """End them: the peers or their key are others now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Hexadecimal digests: of everything, of all but timers, and of identities, addresses and key alone."""
+
+    everything: str
+    negotiated: str
+    identity: str
+    due: Due = Due.NOTHING
+
+    def change_to(self, new: Fingerprint) -> Due:
+        """What becoming `new` asks of the SAs that were made under this one, with what is due already."""
+        if new.identity != self.identity or self.due is Due.RESTART:
+            return Due.RESTART
+        if new.negotiated != self.negotiated or self.due is Due.RENEGOTIATE:
+            return Due.RENEGOTIATE
+        return Due.NOTHING
+
+    def same_as(self, other: Fingerprint) -> bool:
+        return self.everything == other.everything
+
+
+def fingerprint(salt: bytes, connection: Mapping[str, Any], key: Mapping[str, Any]) -> Fingerprint:
+    """The fingerprint of one connection (`charon_config.connection`) and its tunnel's key (`shared_key`)."""
+    lasting = {name: value for name, value in connection.items() if name not in UNNEGOTIATED}
+    lasting["children"] = {
+        name: {key_: value for key_, value in child.items() if key_ not in UNNEGOTIATED}
+        for name, child in connection["children"].items()
+    }
+    identity = {name: value for name, value in connection.items() if name in IDENTITY}
+    return Fingerprint(
+        _digest(salt, connection, key),
+        _digest(salt, lasting, key),
+        _digest(salt, identity, key),
+    )
+
+
+def _digest(salt: bytes, *parts: Mapping[str, Any]) -> str:
+    text = json.dumps(parts, sort_keys=True).encode()
+    return hmac.new(salt, text, hashlib.sha256).hexdigest()
+
+
+@dataclass
+class Ledger:
+    """The fingerprints of one charon process. `process` is its identity as text; `salt` is hexadecimal."""
+
+    process: str
+    salt: str
+    connections: dict[str, Fingerprint] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, process: str) -> Ledger:
+        return cls(process, os.urandom(16).hex())
+
+    @classmethod
+    def read(cls, path: Path, process: str) -> Ledger:
+        """The file's ledger, if it is of that process; an empty one otherwise."""
+        try:
+            data = json.loads(path.read_text())
+            entries = {
+                name: replace(Fingerprint(**entry), due=Due(entry["due"]))
+                for name, entry in data["connections"].items()
+            }
+            found = cls(data["process"], data["salt"], entries)
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls.empty(process)
+        return found if found.process == process else cls.empty(process)
+
+    def write(self, path: Path) -> None:
+        """Replace the file as a whole."""
+        text = json.dumps(asdict(self))
+        new = path.with_suffix(".new")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        new.replace(path)
+
+    def of(self, connection: Mapping[str, Any], key: Mapping[str, Any]) -> Fingerprint:
+        """The fingerprint of a connection with this ledger's salt."""
+        return fingerprint(bytes.fromhex(self.salt), connection, key)
