@@ -103,8 +103,8 @@ def _tun() -> Finding:
 
 
 def _esp(settings: Settings) -> Finding:
-    choice, reason = esp_choice(settings)
-    return Finding("ok", f"ESP engine: {choice} ({reason})")
+    choice = esp_choice(settings)
+    return Finding("ok", f"ESP engine: {choice.engine} ({choice.reason})")
 
 
 def _esp_files() -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from twinbore.cli.assembly import build_engines
 from twinbore.cli.paths import Paths
 from twinbore.cli.up import locked
 from twinbore.model.observed import Changes
+from twinbore.model.settings import Settings
 
 STOP_SECONDS: Final = 20.0
 
@@ -59,7 +60,7 @@ def stop_service(paths: Paths) -> None:
     click.echo(f"stopped twinbore up (pid {pid})")
 
 
-async def _teardown(settings: config_file.Settings, paths: Paths) -> Changes:
+async def _teardown(settings: Settings, paths: Paths) -> Changes:
     engines, _ = build_engines(settings, paths, lambda _name: None)
     changes = Changes()
     for name in reversed(ORDER):

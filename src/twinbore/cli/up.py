@@ -69,8 +69,13 @@ def run(
     verbose: bool,
 ) -> int:
     """Run until SIGINT or SIGTERM. Returns the exit status."""
-    given = {"listen": listen, "underlay": underlay, "engines": engines}
-    settings = replace(config_file.read(config), **{k: v for k, v in given.items() if v is not None})
+    settings = config_file.read(config)
+    settings = replace(
+        settings,
+        listen=listen or settings.listen,
+        underlay=underlay or settings.underlay,
+        engines=engines or settings.engines,
+    )
     config_file.check(settings)
     logs.configure(level=logging.DEBUG if verbose else logging.INFO)
     if settings.engines == "real" and os.geteuid() != 0:
@@ -162,5 +167,13 @@ def _server(settings: Settings, database: Database) -> uvicorn.Server:
     host, _, port = settings.listen.rpartition(":")
     app = create_app(database, settings, now, SystemRandomness())
     return uvicorn.Server(
-        uvicorn.Config(app, host=host.strip("[]"), port=int(port), log_config=None, access_log=False, lifespan="off")
+        uvicorn.Config(
+            app,
+            host=host.strip("[]"),
+            port=int(port),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+        )
     )
