@@ -54,9 +54,7 @@ class TunnelSample:
         return self.mtu - IPV4_AND_TCP_HEADERS
 
 
-def sample_configuration(
-    view: ConnectionView, device_type_id: str, ike_version: str, sample_type: SampleType
-) -> str:
+def sample_configuration(view: ConnectionView, device_type_id: str, ike_version: str, sample_type: SampleType) -> str:
     """The text for the device, keys in clear.
 
     Raises `UnknownDeviceType`, `IkeVersionNotOffered` or `SampleTypeNotOffered`.
