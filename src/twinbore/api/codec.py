@@ -32,6 +32,10 @@ from twinbore.api.errors import ApiError
 
 CURRENT_VERSION: Final = "2016-11-15"
 FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
+POSITIONAL_LISTS: Final = frozenset({"VpnTunnelOptionsSpecificationsList"})
+"""Shapes of lists whose positions mean something (tunnel 1, tunnel 2). Clients cannot write an item without members,
+so one that is missing before another is an empty one."""
+MAX_POSITION: Final = 100
 _ILLEGAL_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -123,9 +127,18 @@ def _value(shape: Shape, node: Node | str, path: str) -> Any:
 def _list(shape: Shape, node: Node | str, path: str) -> list[Any]:
     if isinstance(node, str):
         return [_value(shape.member, node, path)]
+    if shape.name in POSITIONAL_LISTS and all(key.isdigit() for key in node):
+        return _positional_list(shape, {int(key): below for key, below in node.items()}, path)
     if all(key.isdigit() for key in node):
         return [_value(shape.member, node[key], f"{path}.{key}") for key in sorted(node, key=int)]
     return [_value(shape.member, node, path)]
+
+
+def _positional_list(shape: Shape, items: dict[int, Node | str], path: str) -> list[Any]:
+    if max(items) > MAX_POSITION:
+        raise errors.invalid_value(path, f"item {max(items)}", f"at most {MAX_POSITION} items")
+    first = min(1, *items)
+    return [_value(shape.member, items.get(n, {}), f"{path}.{n}") for n in range(first, max(items) + 1)]
 
 
 def _scalar(shape: Shape, text: str, path: str) -> Any:

@@ -8,6 +8,7 @@ References: EC2 API reference, "Error codes for the Amazon EC2 API"; "Common err
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 
@@ -72,6 +73,14 @@ def combination(message: str) -> ApiError:
 
 def dependency_violation(message: str) -> ApiError:
     return ApiError("DependencyViolation", message)
+
+
+def has_dependencies(resource_type: str, value: str, dependants: Iterable[str]) -> ApiError:
+    """DependencyViolation in AWS's words, with what stands in the way."""
+    word = NOT_FOUND[resource_type][1].split()[1]
+    return dependency_violation(
+        f"The {word} '{value}' has dependencies and cannot be deleted. Remove first: {', '.join(dependants)}."
+    )
 
 
 def incorrect_state(message: str) -> ApiError:

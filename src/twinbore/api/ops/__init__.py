@@ -1,12 +1,12 @@
 """Operations: one module for each resource. Importing this package registers them all."""
 
-from twinbore.api.ops import (
+from twinbore.api.ops import (  # noqa: F401
     customer_gateways,
     devices,
     internet_gateways,
     network_interfaces,
     propagation,
-    regions,
+    route_table_associations,
     route_tables,
     routes,
     subnets,
@@ -16,22 +16,5 @@ from twinbore.api.ops import (
     vpn_gateways,
     vpn_routes,
     vpn_tunnel_status,
+    zones,
 )
-
-__all__ = [
-    "customer_gateways",
-    "devices",
-    "internet_gateways",
-    "network_interfaces",
-    "propagation",
-    "regions",
-    "route_tables",
-    "routes",
-    "subnets",
-    "tags",
-    "vpcs",
-    "vpn_connections",
-    "vpn_gateways",
-    "vpn_routes",
-    "vpn_tunnel_status",
-]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Network
 from typing import Any, Final, TypeVar
@@ -19,11 +20,13 @@ from twinbore.model import resources as r
 from twinbore.model.ids import PREFIXES, is_id
 
 __all__ = [
+    "absent",
     "cidr",
     "delete_tags_of",
+    "filtered",
     "lookup",
-    "matching",
     "paginate",
+    "refuse_others",
     "select",
     "tag_on_create",
     "tag_set",
@@ -35,6 +38,7 @@ Filters = Mapping[str, Callable[[Row], object]]
 
 MIN_PAGE: Final = 5
 MAX_PAGE: Final = 1000
+_PLACE: Final = "twinbore:"
 
 
 def lookup(call: Call, kind: type[Row], resource_type: str, value: str) -> Row:
@@ -78,43 +82,58 @@ def select(  # noqa: PLR0917 - the same six in every Describe
         if value not in identified:
             raise errors.not_found(resource_type, value)
     chosen = [identified[value] for value in dict.fromkeys(wanted)] if wanted else rows
-    by_resource: dict[str, list[r.Tag]] = {}
-    if tags and any(str(f.get("Name", "")).startswith("tag") for f in request.get("Filters") or []):
-        for tag in call.tx.all(r.Tag, account_id=call.account_id):
-            by_resource.setdefault(tag.resource_id, []).append(tag)
-    return matching(request, chosen, filters, by_resource if tags else None)
+    return filtered(chosen, request, {**filters, **_tag_filters(call, request)} if tags else filters)
 
 
-def matching(
-    request: Request,
-    rows: list[Row],
-    filters: Filters[Row],
-    tags: Mapping[str, list[r.Tag]] | None = None,
-) -> list[Row]:
-    """The rows that every filter of the request lets through. `tags` by resource id, None where there are no tags."""
-    chosen = rows
+def filtered(items: list[Row], request: Request, filters: Filters[Row]) -> list[Row]:
+    """The items that every filter of the request lets through. Raises InvalidParameterValue for an unknown one."""
+    chosen = items
     for entry in request.get("Filters") or []:
-        values = _values_of(entry, filters, tags)
+        name = entry.get("Name")
+        if name is None:
+            raise errors.missing_parameter("Filter.Name")
+        if name not in filters:
+            raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
         patterns = [_pattern(str(value)) for value in entry.get("Values") or []]
-        chosen = [row for row in chosen if _passes(values(row), patterns)]
+        if not patterns:
+            raise errors.missing_parameter(f"Filter.Value of the filter {name}")
+        chosen = [item for item in chosen if _passes(filters[name](item), patterns)]
     return chosen
 
 
-def _values_of(
-    entry: Mapping[str, Any], filters: Filters[Any], tags: Mapping[str, list[r.Tag]] | None
-) -> Callable[[Any], object]:
-    name = entry.get("Name")
-    if name is None:
-        raise errors.missing_parameter("Filter.Name")
-    if tags is not None and name.startswith("tag:"):
-        return lambda row: [t.value for t in tags.get(row.id, []) if t.key == name[4:]]
-    if tags is not None and name == "tag-key":
-        return lambda row: [t.key for t in tags.get(row.id, [])]
-    if tags is not None and name == "tag-value":
-        return lambda row: [t.value for t in tags.get(row.id, [])]
-    if name not in filters:
-        raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
-    return filters[name]
+def absent(*names: str) -> dict[str, Callable[[Any], object]]:
+    """Filters that AWS documents for what no resource here has: known, and without a match."""
+    return {name: lambda _: None for name in names}
+
+
+def refuse_others(request: Request, *supported: str) -> None:
+    """Refuse every parameter that is set (to other than false, zero or empty) and that is not among `supported`.
+
+    AWS knows the parameter, or the codec had refused it; to ignore it would promise what nobody does.
+    """
+    for name, value in request.items():
+        if value and name not in supported:
+            raise errors.unsupported(f"The parameter {name} is not supported by Twinbore: leave it out.")
+
+
+def _tag_filters(call: Call, request: Request) -> dict[str, Callable[[Any], object]]:
+    """The filters over tags that the request has."""
+    names = {str(entry.get("Name")) for entry in request.get("Filters") or []}
+    wanted = {name for name in names if name in ("tag-key", "tag-value") or name.startswith("tag:")}
+    if not wanted:
+        return {}
+    by_resource: defaultdict[str, list[r.Tag]] = defaultdict(list)
+    for tag in call.tx.all(r.Tag, account_id=call.account_id):
+        by_resource[tag.resource_id].append(tag)
+
+    def values(name: str) -> Callable[[Any], object]:
+        if name == "tag-key":
+            return lambda row: [tag.key for tag in by_resource[row.id]]
+        if name == "tag-value":
+            return lambda row: [tag.value for tag in by_resource[row.id]]
+        return lambda row: [tag.value for tag in by_resource[row.id] if tag.key == name.removeprefix("tag:")]
+
+    return {name: values(name) for name in wanted}
 
 
 def _passes(value: object, patterns: list[re.Pattern[str]]) -> bool:
@@ -140,23 +159,45 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(pieces), re.DOTALL)
 
 
-def paginate(request: Request, items: list[dict[str, Any]], member: str) -> dict[str, Any]:
-    """One page of `items` as an answer: `member` and, when there is more, `NextToken`."""
-    start = 0
-    if token := request.get("NextToken"):
-        try:
-            start = int(base64.urlsafe_b64decode(token.encode()).decode().removeprefix("twinbore:"))
-        except ValueError:
-            raise ApiError("InvalidNextToken", f"The token '{token}' is invalid.") from None
+def paginate(
+    request: Request,
+    items: list[dict[str, Any]],
+    member: str,
+    ids_member: str | None = None,
+    largest_page: int = MAX_PAGE,
+) -> dict[str, Any]:
+    """One page of `items` as an answer: `member` and, when there is more, `NextToken`.
+
+    A token is the place to go on from, in a form that says so to nobody. Raises InvalidNextToken, InvalidMaxResults,
+    and InvalidParameterCombination for pages of resources that were asked for by `ids_member`.
+    """
+    start = _start(request.get("NextToken"))
     size = request.get("MaxResults")
     if size is None:
         return {member: items[start:]}
-    if not MIN_PAGE <= size <= MAX_PAGE:
-        raise errors.invalid_value("MaxResults", size, f"a number from {MIN_PAGE} to {MAX_PAGE}")
+    if ids_member and request.get(ids_member):
+        raise errors.combination(f"The parameter {ids_member} cannot be used with the parameter MaxResults")
+    if not MIN_PAGE <= size <= largest_page:
+        raise ApiError(
+            "InvalidMaxResults",
+            f"Value ({size}) for parameter MaxResults is invalid. Allowed: {MIN_PAGE} to {largest_page}.",
+        )
     answer: dict[str, Any] = {member: items[start : start + size]}
     if start + size < len(items):
-        answer["NextToken"] = base64.urlsafe_b64encode(f"twinbore:{start + size}".encode()).decode()
+        answer["NextToken"] = base64.urlsafe_b64encode(f"{_PLACE}{start + size}".encode()).decode()
     return answer
+
+
+def _start(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        match = re.fullmatch(_PLACE + "([0-9]{1,9})", base64.urlsafe_b64decode(token.encode()).decode())
+    except ValueError:
+        match = None
+    if match is None:
+        raise ApiError("InvalidNextToken", f"The token '{token}' is invalid: use NextToken of the answer before.")
+    return int(match[1])
 
 
 def cidr(name: str, text: str) -> IPv4Network:

@@ -19,6 +19,7 @@ from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup
 from twinbore.api.ops.common import select, tag_on_create, tag_sets
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_request import check_type
 from twinbore.model import resources as r
 from twinbore.model.addressing import DEFAULT_CUSTOMER_ASN, MAX_ASN
@@ -47,6 +48,7 @@ def create_customer_gateway(call: Call, request: Request) -> Response:
     device_name: str | None = request.get("DeviceName")
     if device_name is not None and not 0 < len(device_name) <= MAX_DEVICE_NAME:
         raise errors.invalid_value("DeviceName", device_name, f"1 to {MAX_DEVICE_NAME} characters")
+    requested_tags(request, "customer-gateway")
     living = [g for g in call.tx.all(r.CustomerGateway, account_id=call.account_id) if g.state != DELETED]
     for gateway in living:
         same = (gateway.type, gateway.bgp_asn, gateway.ip_address) == (request["Type"], asn, address)

@@ -1,22 +1,24 @@
-"""Internet gateways as resources and as targets of routes.
+"""Internet gateways: attached to one VPC at most, which has one at most.
 
-They carry no traffic: network interfaces have no public addresses, so that, as on AWS, what a route sends to an
-internet gateway is dropped there.
+Network interfaces have no public addresses here, so that a route to an internet gateway shows as active and carries
+nothing: what it is good for is the coexistence of two default routes, the static and the propagated one.
 
-References: EC2 API reference, CreateInternetGateway, AttachInternetGateway, DetachInternetGateway,
-DescribeInternetGateways, DeleteInternetGateway.
+References: EC2 API reference, CreateInternetGateway, AttachInternetGateway, DetachInternetGateway.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import delete_tags_of, lookup, paginate, select, tag_on_create, tag_sets
 from twinbore.model import resources as r
-from twinbore.model.states import AVAILABLE
+
+ATTACHMENT_STATE: Final = "available"
+"""What AWS shows for an attached internet gateway (API reference: "present only if a VPC is attached")."""
 
 
 @operation("CreateInternetGateway")
@@ -30,35 +32,34 @@ def create_internet_gateway(call: Call, request: Request) -> Response:
     return {"InternetGateway": _shape(gateway, tag_sets(call, [gateway.id]))}
 
 
+_FILTERS: Final[Mapping[str, Callable[[r.InternetGateway], object]]] = {
+    "attachment.state": lambda g: ATTACHMENT_STATE if g.vpc_id else None,
+    "attachment.vpc-id": lambda g: g.vpc_id,
+    "internet-gateway-id": lambda g: g.id,
+    "owner-id": lambda g: g.account_id,
+}
+
+
 @operation("DescribeInternetGateways")
 def describe_internet_gateways(call: Call, request: Request) -> Response:
-    filters: dict[str, Any] = {
-        "attachment.state": lambda g: AVAILABLE if g.vpc_id else None,
-        "attachment.vpc-id": lambda g: g.vpc_id,
-        "internet-gateway-id": lambda g: g.id,
-        "owner-id": lambda g: g.account_id,
-    }
-    gateways = select(call, request, r.InternetGateway, "internet-gateway", "InternetGatewayIds", filters)
+    gateways = select(call, request, r.InternetGateway, "internet-gateway", "InternetGatewayIds", _FILTERS)
     tags = tag_sets(call, [g.id for g in gateways])
-    return paginate(request, [_shape(g, tags) for g in gateways], "InternetGateways")
+    return paginate(request, [_shape(g, tags) for g in gateways], "InternetGateways", "InternetGatewayIds")
 
 
 @operation("DeleteInternetGateway")
 def delete_internet_gateway(call: Call, request: Request) -> Response:
-    gateway = _gateway(call, request)
+    gateway = _lookup(call, request)
     if gateway.vpc_id is not None:
-        raise errors.dependency_violation(
-            f"The internetGateway '{gateway.id}' has dependencies and cannot be deleted: it is attached to "
-            f"{gateway.vpc_id}."
-        )
-    delete_tags_of(call, gateway.id)
+        raise errors.has_dependencies("internet-gateway", gateway.id, [f"its attachment to {gateway.vpc_id}"])
     call.tx.delete(r.InternetGateway, gateway.id)
+    delete_tags_of(call, gateway.id)
     return {}
 
 
 @operation("AttachInternetGateway")
 def attach_internet_gateway(call: Call, request: Request) -> Response:
-    gateway = _gateway(call, request)
+    gateway = _lookup(call, request)
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
     if gateway.vpc_id is not None:
         raise ApiError(
@@ -74,7 +75,7 @@ def attach_internet_gateway(call: Call, request: Request) -> Response:
 
 @operation("DetachInternetGateway")
 def detach_internet_gateway(call: Call, request: Request) -> Response:
-    gateway = _gateway(call, request)
+    gateway = _lookup(call, request)
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
     if gateway.vpc_id != vpc.id:
         raise ApiError("Gateway.NotAttached", f"resource {gateway.id} is not attached to network {vpc.id}")
@@ -82,15 +83,15 @@ def detach_internet_gateway(call: Call, request: Request) -> Response:
     return {}
 
 
-def _gateway(call: Call, request: Request) -> r.InternetGateway:
+def _lookup(call: Call, request: Request) -> r.InternetGateway:
     return lookup(call, r.InternetGateway, "internet-gateway", request["InternetGatewayId"])
 
 
-def _shape(gateway: r.InternetGateway, tags: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
-    attachments = [{"State": AVAILABLE, "VpcId": gateway.vpc_id}] if gateway.vpc_id else []
+def _shape(gateway: r.InternetGateway, tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Any]:
+    attached = [{"VpcId": gateway.vpc_id, "State": ATTACHMENT_STATE}] if gateway.vpc_id else []
     return {
         "InternetGatewayId": gateway.id,
         "OwnerId": gateway.account_id,
-        "Attachments": attachments,
+        "Attachments": attached,
         "Tags": tags[gateway.id],
     }

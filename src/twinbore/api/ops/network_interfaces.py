@@ -1,160 +1,249 @@
-"""Network interfaces (ENIs): an address of a subnet, which `twinbore plug` gives to a workload.
+"""Network interfaces (ENIs): an address of a subnet, to be plugged into a workload on the gateway host.
 
-References: EC2 API reference, CreateNetworkInterface, DescribeNetworkInterfaces, DeleteNetworkInterface,
-ModifyNetworkInterfaceAttribute; Amazon VPC User Guide, "Subnet sizing" (the first four addresses and the last one of a
-subnet are reserved).
+* One private IPv4 address each, given or the lowest free one; the first four and the last address of a subnet are
+  reserved.
+* `in-use` means plugged into something (`twinbore plug`); such a one cannot be deleted.
+* Without the source/destination check a network interface may send and receive for others, as a router does.
+* Security groups do not exist here yet: naming one is an error, and every packet that routing allows may pass.
+
+References: EC2 API reference, CreateNetworkInterface, ModifyNetworkInterfaceAttribute, `NetworkInterface`; Amazon VPC
+User Guide, "Subnet sizing for IPv4"; IEEE 802c (02: is a locally administered MAC address).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
-from twinbore.api.ops.common import delete_tags_of, lookup, paginate, select, tag_on_create, tag_sets
+from twinbore.api.ops.common import (
+    absent,
+    delete_tags_of,
+    lookup,
+    paginate,
+    refuse_others,
+    select,
+    tag_on_create,
+    tag_sets,
+)
+from twinbore.api.ops.zones import zone_ids
 from twinbore.model import resources as r
-from twinbore.model.states import AVAILABLE, IN_USE
 
-RESERVED_FIRST: Final = 4
-SUPPORTED_MEMBERS: Final = ("SubnetId", "Description", "PrivateIpAddress", "TagSpecifications", "ClientToken")
+FIRST_FREE: Final = 4
+"""Addresses of a subnet before this one are reserved; so is the last."""
+
 MAX_DESCRIPTION: Final = 255
+INTERFACE_TYPE: Final = "interface"
 
 
 @operation("CreateNetworkInterface")
 def create_network_interface(call: Call, request: Request) -> Response:
-    for name, value in request.items():
-        if name not in SUPPORTED_MEMBERS and value:
-            raise errors.unsupported(f"{name} is not supported for network interfaces here; leave it out.")
+    refuse_others(
+        request,
+        *("SubnetId", "Description", "PrivateIpAddress", "PrivateIpAddresses", "Groups"),
+        *("ClientToken", "TagSpecifications"),
+    )
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    description = request.get("Description", "")
-    if len(description) > MAX_DESCRIPTION:
-        raise errors.invalid_value("description", description, f"at most {MAX_DESCRIPTION} characters")
+    _check_groups(request)
+    description: str = request.get("Description", "")
+    _check_description(description)
     limit = call.settings.quotas.network_interfaces
     if len(call.tx.all(r.NetworkInterface, account_id=call.account_id)) >= limit:
         raise errors.limit_exceeded("NetworkInterfaceLimitExceeded", "network interfaces", limit)
-    number = call.tx.next_number("network_interface")
     interface = r.NetworkInterface(
         id=call.new_id("network-interface"),
         account_id=call.account_id,
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
-        private_ip_address=_address(call, subnet, request.get("PrivateIpAddress")),
-        mac_address=_mac(number),
+        private_ip_address=str(_address(call, subnet, _wanted_address(request))),
+        mac_address=_mac(call),
         description=description,
         source_dest_check=True,
         created_at=call.now,
     )
     call.tx.insert(interface)
     tag_on_create(call, request, "network-interface", interface.id)
-    return {"NetworkInterface": _shape(interface, set(), tag_sets(call, [interface.id]))}
+    answer = {"NetworkInterface": _shape(call, interface, None, tag_sets(call, [interface.id]))}
+    return answer | ({"ClientToken": request["ClientToken"]} if "ClientToken" in request else {})
 
 
 @operation("DescribeNetworkInterfaces")
 def describe_network_interfaces(call: Call, request: Request) -> Response:
-    plugged = {p.id for p in call.tx.all(r.Port, account_id=call.account_id)}
+    ports = {p.id: p for p in call.tx.all(r.Port, account_id=call.account_id)}
+    ids = zone_ids(call.settings)
     filters: dict[str, Any] = {
-        "addresses.private-ip-address": lambda i: i.private_ip_address,
+        "addresses.primary": lambda _: True,
+        "attachment.attach-time": lambda i: ports[i.id].created_at.isoformat() if i.id in ports else None,
+        "attachment.attachment-id": lambda i: _attachment_id(i) if i.id in ports else None,
+        "attachment.delete-on-termination": lambda i: False if i.id in ports else None,
+        "attachment.instance-owner-id": lambda i: i.account_id if i.id in ports else None,
+        "attachment.status": lambda i: "attached" if i.id in ports else None,
         "availability-zone": lambda i: i.availability_zone,
+        "availability-zone-id": lambda i: ids.get(i.availability_zone),
         "description": lambda i: i.description,
-        "interface-type": lambda _: "interface",
+        "interface-type": lambda _: INTERFACE_TYPE,
         "mac-address": lambda i: i.mac_address,
         "network-interface-id": lambda i: i.id,
+        "operator.managed": lambda _: False,
         "owner-id": lambda i: i.account_id,
-        "private-ip-address": lambda i: i.private_ip_address,
+        "requester-managed": lambda _: False,
         "source-dest-check": lambda i: i.source_dest_check,
-        "status": lambda i: _status(i, plugged),
+        "status": lambda i: _status(ports.get(i.id)),
         "subnet-id": lambda i: i.subnet_id,
         "vpc-id": lambda i: i.vpc_id,
     }
+    filters |= dict.fromkeys(("addresses.private-ip-address", "private-ip-address"), lambda i: i.private_ip_address)
+    filters |= absent("addresses.association.owner-id", "addresses.association.public-ip")
+    address_of_the_internet = ("allocation-id", "association-id", "ip-owner-id", "public-dns-name", "public-ip")
+    filters |= absent(*(f"association.{n}" for n in address_of_the_internet))
+    filters |= absent("attachment.device-index", "attachment.instance-id", "group-id", "ipv6-addresses.ipv6-address")
+    filters |= absent("operator.principal", "private-dns-name", "requester-id")
     interfaces = select(call, request, r.NetworkInterface, "network-interface", "NetworkInterfaceIds", filters)
     tags = tag_sets(call, [i.id for i in interfaces])
-    return paginate(request, [_shape(i, plugged, tags) for i in interfaces], "NetworkInterfaces")
+    shapes = [_shape(call, i, ports.get(i.id), tags) for i in interfaces]
+    return paginate(request, shapes, "NetworkInterfaces", "NetworkInterfaceIds")
 
 
 @operation("DeleteNetworkInterface")
 def delete_network_interface(call: Call, request: Request) -> Response:
-    interface = lookup(call, r.NetworkInterface, "network-interface", request["NetworkInterfaceId"])
+    interface = _lookup(call, request)
     port = call.tx.get(r.Port, interface.id)
     if port is not None:
         raise ApiError(
-            "InvalidNetworkInterface.InUse",
-            f"The network interface '{interface.id}' is currently in use: it is plugged into {port.target}; "
+            "InvalidParameterValue",
+            f"Network interface '{interface.id}' is currently in use. It is plugged into {port.target}: "
             f"twinbore unplug {interface.id}",
         )
-    delete_tags_of(call, interface.id)
     call.tx.delete(r.NetworkInterface, interface.id)
+    delete_tags_of(call, interface.id)
     return {}
 
 
 @operation("ModifyNetworkInterfaceAttribute")
 def modify_network_interface_attribute(call: Call, request: Request) -> Response:
-    interface = lookup(call, r.NetworkInterface, "network-interface", request["NetworkInterfaceId"])
-    given = [name for name in request if name != "NetworkInterfaceId"]
-    if given == ["SourceDestCheck"]:
-        call.tx.update(interface, source_dest_check=bool(request["SourceDestCheck"].get("Value", True)))
-    elif given == ["Description"]:
-        call.tx.update(interface, description=str(request["Description"].get("Value", ""))[:MAX_DESCRIPTION])
+    refuse_others(request, "NetworkInterfaceId", "Description", "SourceDestCheck", "Groups")
+    interface = _lookup(call, request)
+    _check_groups(request)
+    given = {name: request[name].get("Value") for name in ("Description", "SourceDestCheck") if name in request}
+    if len(given) != 1:
+        raise errors.combination("Exactly one of Description and SourceDestCheck may be modified at a time.")
+    (name, value), *_ = given.items()
+    if value is None:
+        raise errors.missing_parameter(f"{name}.Value")
+    if name == "Description":
+        _check_description(value)
+        call.tx.update(interface, description=value)
     else:
-        raise errors.combination("Exactly one attribute must be given: SourceDestCheck or Description.")
+        call.tx.update(interface, source_dest_check=value)
     return {}
 
 
-def _address(call: Call, subnet: r.Subnet, given: str | None) -> str:
+def _lookup(call: Call, request: Request) -> r.NetworkInterface:
+    return lookup(call, r.NetworkInterface, "network-interface", request["NetworkInterfaceId"])
+
+
+def _check_groups(request: Request) -> None:
+    for group in request.get("Groups") or []:
+        raise ApiError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+
+
+def _check_description(text: str) -> None:
+    if len(text) > MAX_DESCRIPTION:
+        raise errors.invalid_value("Description", text, f"at most {MAX_DESCRIPTION} characters")
+
+
+def _wanted_address(request: Request) -> str | None:
+    """The address that the request asks for, in either of the two ways that there are; None for any."""
+    simple: str | None = request.get("PrivateIpAddress")
+    listed: list[Mapping[str, Any]] = request.get("PrivateIpAddresses") or []
+    if simple is not None and listed:
+        raise errors.combination("The parameters PrivateIpAddress and PrivateIpAddresses cannot be used together.")
+    if len(listed) > 1:
+        raise errors.unsupported(
+            "PrivateIpAddresses: secondary addresses are not supported by Twinbore. Give one address."
+        )
+    if not listed:
+        return simple
+    address: str | None = listed[0].get("PrivateIpAddress")
+    if address is None:
+        raise errors.missing_parameter("PrivateIpAddresses.1.PrivateIpAddress")
+    return address
+
+
+def _address(call: Call, subnet: r.Subnet, wanted: str | None) -> IPv4Address:
     network = IPv4Network(subnet.cidr_block)
-    first, last = int(network.network_address) + RESERVED_FIRST, int(network.broadcast_address) - 1
-    used = {i.private_ip_address for i in call.tx.all(r.NetworkInterface, subnet_id=subnet.id)}
-    if given is None:
-        for number in range(first, last + 1):
-            if str(IPv4Address(number)) not in used:
-                return str(IPv4Address(number))
+    taken = {i.private_ip_address for i in call.tx.all(r.NetworkInterface, subnet_id=subnet.id)}
+    first, last = network.network_address + FIRST_FREE, network.broadcast_address - 1
+    if wanted is None:
+        for number in range(int(first), int(last) + 1):
+            if str(IPv4Address(number)) not in taken:
+                return IPv4Address(number)
         raise ApiError(
             "InsufficientFreeAddressesInSubnet",
-            f"The specified subnet {subnet.id} ({subnet.cidr_block}) does not have enough free addresses.",
+            f"The subnet '{subnet.id}' has no free address left of {first} to {last}.",
         )
     try:
-        address = IPv4Address(given)
+        address = IPv4Address(wanted)
     except AddressValueError:
-        raise errors.invalid_value("privateIpAddress", given, f"an IPv4 address of {subnet.cidr_block}") from None
-    if not first <= int(address) <= last:
-        raise errors.invalid_value(
-            "privateIpAddress",
-            given,
-            f"{IPv4Address(first)} to {IPv4Address(last)}: the others of the subnet are reserved",
+        raise errors.invalid_value("PrivateIpAddress", wanted, "an IPv4 address in dotted decimal form") from None
+    if address not in network:
+        raise errors.invalid_value("PrivateIpAddress", wanted, f"an address of {network}, the block of {subnet.id}")
+    if not first <= address <= last:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Address {address} is in subnet's reserved address range. Allowed for PrivateIpAddress: {first} to {last}.",
         )
-    if str(address) in used:
-        raise ApiError("InvalidIPAddress.InUse", f"Address {given} is in use.")
-    return str(address)
+    if wanted in taken:
+        raise ApiError("InvalidIPAddress.InUse", f"Address {address} is in use.")
+    return address
 
 
-def _mac(number: int) -> str:
-    """A locally administered unicast address (IEEE 802, second bit of the first octet)."""
-    octets = (0x02, 0x54, *number.to_bytes(4, "big"))
-    return ":".join(f"{octet:02x}" for octet in octets)
+def _mac(call: Call) -> str:
+    digits = call.random.hex(10)
+    return ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
 
 
-def _status(interface: r.NetworkInterface, plugged: set[str]) -> str:
-    return IN_USE if interface.id in plugged else AVAILABLE
+def _status(port: r.Port | None) -> str:
+    return "available" if port is None else "in-use"
 
 
-def _shape(interface: r.NetworkInterface, plugged: set[str], tags: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
-    return {
+def _attachment_id(interface: r.NetworkInterface) -> str:
+    """The id of the only attachment that a network interface can have, made of its own."""
+    return "eni-attach-" + interface.id.removeprefix("eni-")
+
+
+def _shape(
+    call: Call, interface: r.NetworkInterface, port: r.Port | None, tags: Mapping[str, list[dict[str, str]]]
+) -> dict[str, Any]:
+    shape: dict[str, Any] = {
         "NetworkInterfaceId": interface.id,
+        "OwnerId": interface.account_id,
         "VpcId": interface.vpc_id,
         "SubnetId": interface.subnet_id,
-        "OwnerId": interface.account_id,
-        "RequesterManaged": False,
         "AvailabilityZone": interface.availability_zone,
+        "AvailabilityZoneId": zone_ids(call.settings).get(interface.availability_zone),
         "Description": interface.description,
-        "InterfaceType": "interface",
+        "InterfaceType": INTERFACE_TYPE,
         "MacAddress": interface.mac_address,
         "PrivateIpAddress": interface.private_ip_address,
         "SourceDestCheck": interface.source_dest_check,
-        "Status": _status(interface, plugged),
-        "Groups": [],
-        "Ipv6Addresses": [],
+        "RequesterManaged": False,
+        "Status": _status(port),
         "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.private_ip_address}],
+        "Ipv6Addresses": [],
+        "Groups": [],
         "TagSet": tags[interface.id],
     }
+    if port is not None:
+        shape["Attachment"] = {
+            "AttachmentId": _attachment_id(interface),
+            "InstanceOwnerId": interface.account_id,
+            "Status": "attached",
+            "AttachTime": port.created_at,
+            "DeleteOnTermination": False,
+        }
+    return shape

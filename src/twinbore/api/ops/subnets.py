@@ -1,154 +1,160 @@
-"""Subnets: a part of a VPC's block in an availability zone.
+"""Subnets: parts of a VPC's block, each in one availability zone.
 
-References: EC2 API reference, CreateSubnet, DescribeSubnets, DeleteSubnet, ModifySubnetAttribute; Amazon VPC User
-Guide, "Subnet CIDR blocks" (/16 to /28; five addresses are reserved).
+* A block is a /16 to a /28 inside the VPC's that overlaps no other subnet. Five addresses of each belong to AWS's
+  reservations: the network address, the router, two for services, and the last one.
+* A subnet without an association of its own uses the VPC's main route table.
+
+References: EC2 API reference, CreateSubnet, DeleteSubnet; Amazon VPC User Guide, "Subnet sizing for IPv4".
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any, Final
 
 from twinbore.api import errors
-from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
-from twinbore.api.ops.common import cidr, delete_tags_of, lookup, paginate, select, tag_on_create, tag_sets
+from twinbore.api.ops.common import (
+    absent,
+    cidr,
+    delete_tags_of,
+    lookup,
+    paginate,
+    refuse_others,
+    select,
+    tag_on_create,
+    tag_sets,
+)
+from twinbore.api.ops.zones import zone_ids, zone_of_request
 from twinbore.model import resources as r
 from twinbore.model.states import PENDING
 
-LONGEST: Final = 28
+LARGEST_BLOCK: Final = 16
+SMALLEST_BLOCK: Final = 28
 RESERVED_ADDRESSES: Final = 5
-UNSUPPORTED_MEMBERS: Final = (
-    "Ipv6CidrBlock",
-    "Ipv6Native",
-    "OutpostArn",
-    "Ipv4IpamPoolId",
-    "Ipv6IpamPoolId",
-    "Ipv4NetmaskLength",
-    "Ipv6NetmaskLength",
-)
 
 
 @operation("CreateSubnet")
 def create_subnet(call: Call, request: Request) -> Response:
-    for name in UNSUPPORTED_MEMBERS:
-        if request.get(name):
-            raise errors.unsupported(f"{name}: a subnet has one IPv4 block here, given as CidrBlock.")
+    refuse_others(request, "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId", "TagSpecifications")
+    vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
     if request.get("CidrBlock") is None:
         raise errors.missing_parameter("CidrBlock")
-    vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
     network = cidr("CidrBlock", request["CidrBlock"])
-    if network.prefixlen > LONGEST or not network.subnet_of(IPv4Network(vpc.cidr_block)):
-        raise ApiError(
+    zone = zone_of_request(call.settings, request)
+    if not LARGEST_BLOCK <= network.prefixlen <= SMALLEST_BLOCK or not network.subnet_of(IPv4Network(vpc.cidr_block)):
+        raise errors.ApiError(
             "InvalidSubnet.Range",
-            f"The CIDR '{network}' is invalid: it must be a /{LONGEST} or larger inside {vpc.cidr_block}, "
-            f"the block of {vpc.id}.",
+            f"The CIDR '{network}' is invalid. CidrBlock must be a /{LARGEST_BLOCK} to a /{SMALLEST_BLOCK} inside "
+            f"{vpc.cidr_block}, the block of {vpc.id}.",
         )
-    siblings = call.tx.all(r.Subnet, vpc_id=vpc.id)
-    for other in siblings:
+    others = call.tx.all(r.Subnet, vpc_id=vpc.id)
+    for other in others:
         if network.overlaps(IPv4Network(other.cidr_block)):
-            raise ApiError(
+            raise errors.ApiError(
                 "InvalidSubnet.Conflict",
-                f"The CIDR '{network}' conflicts with another subnet ({other.id}, {other.cidr_block})",
+                f"The CIDR '{network}' conflicts with another subnet: {other.id} has {other.cidr_block}.",
             )
     limit = call.settings.quotas.subnets_per_vpc
-    if len(siblings) >= limit:
-        raise errors.limit_exceeded("SubnetLimitExceeded", f"subnets in {vpc.id}", limit)
-    subnet = r.Subnet(
-        call.new_id("subnet"), call.account_id, vpc.id, str(network), _zone(call, request), PENDING, call.now
-    )
+    if len(others) >= limit:
+        raise errors.limit_exceeded("SubnetLimitExceeded", f"subnets of {vpc.id}", limit)
+    subnet = r.Subnet(call.new_id("subnet"), call.account_id, vpc.id, str(network), zone, PENDING, call.now)
     call.tx.insert(subnet)
     tag_on_create(call, request, "subnet", subnet.id)
-    return {"Subnet": _shape(call, subnet, tag_sets(call, [subnet.id]))}
+    return {"Subnet": _shape(call, subnet, 0, tag_sets(call, [subnet.id]))}
 
 
 @operation("DescribeSubnets")
 def describe_subnets(call: Call, request: Request) -> Response:
+    used = Counter(i.subnet_id for i in call.tx.all(r.NetworkInterface, account_id=call.account_id))
+    ids = zone_ids(call.settings)
     filters: dict[str, Any] = {
-        "availability-zone": lambda s: s.availability_zone,
-        "availabilityZone": lambda s: s.availability_zone,
-        "available-ip-address-count": lambda s: _available(call, s),
-        "cidr": lambda s: s.cidr_block,
-        "cidr-block": lambda s: s.cidr_block,
-        "cidrBlock": lambda s: s.cidr_block,
-        "default-for-az": lambda _: False,
-        "defaultForAz": lambda _: False,
+        "available-ip-address-count": lambda s: _available(s, used[s.id]),
+        "enable-dns64": lambda _: False,
+        "ipv6-native": lambda _: False,
+        "map-customer-owned-ip-on-launch": lambda _: False,
         "map-public-ip-on-launch": lambda s: s.map_public_ip_on_launch,
         "owner-id": lambda s: s.account_id,
+        "private-dns-name-options-on-launch.enable-resource-name-dns-a-record": lambda _: False,
+        "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": lambda _: False,
+        "private-dns-name-options-on-launch.hostname-type": lambda _: "ip-name",
         "state": lambda s: s.state,
+        "subnet-arn": lambda s: _arn(call, s),
         "subnet-id": lambda s: s.id,
         "vpc-id": lambda s: s.vpc_id,
     }
+    filters |= dict.fromkeys(("availability-zone", "availabilityZone"), lambda s: s.availability_zone)
+    filters |= dict.fromkeys(("availability-zone-id", "availabilityZoneId"), lambda s: ids.get(s.availability_zone))
+    filters |= dict.fromkeys(("cidr-block", "cidr", "cidrBlock"), lambda s: s.cidr_block)
+    filters |= dict.fromkeys(("default-for-az", "defaultForAz"), lambda _: False)
+    filters |= absent("customer-owned-ipv4-pool", "enable-lni-at-device-index", "outpost-arn")
+    filters |= absent(*(f"ipv6-cidr-block-association.{n}" for n in ("ipv6-cidr-block", "association-id", "state")))
     subnets = select(call, request, r.Subnet, "subnet", "SubnetIds", filters)
     tags = tag_sets(call, [s.id for s in subnets])
-    return paginate(request, [_shape(call, s, tags) for s in subnets], "Subnets")
+    return paginate(request, [_shape(call, s, used[s.id], tags) for s in subnets], "Subnets", "SubnetIds")
 
 
 @operation("DeleteSubnet")
 def delete_subnet(call: Call, request: Request) -> Response:
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    users = [i.id for i in call.tx.all(r.NetworkInterface, subnet_id=subnet.id)]
-    if users:
-        raise errors.dependency_violation(
-            f"The subnet '{subnet.id}' has dependencies and cannot be deleted: {', '.join(users)}."
-        )
+    interfaces = [i.id for i in call.tx.all(r.NetworkInterface, subnet_id=subnet.id)]
+    if interfaces:
+        raise errors.has_dependencies("subnet", subnet.id, interfaces)
     associations = call.tx.all(r.RouteTableAssociation, subnet_id=subnet.id)
     call.tx.delete(r.RouteTableAssociation, *(a.id for a in associations))
-    delete_tags_of(call, subnet.id)
     call.tx.delete(r.Subnet, subnet.id)
+    delete_tags_of(call, subnet.id)
     return {}
 
 
 @operation("ModifySubnetAttribute")
 def modify_subnet_attribute(call: Call, request: Request) -> Response:
+    """MapPublicIpOnLaunch is kept and shown; nothing is launched here, so nothing follows from it."""
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    given = [name for name in request if name != "SubnetId"]
-    if given != ["MapPublicIpOnLaunch"]:
-        raise errors.unsupported("The only attribute of a subnet that can be changed is MapPublicIpOnLaunch.")
-    call.tx.update(subnet, map_public_ip_on_launch=bool(request["MapPublicIpOnLaunch"].get("Value", False)))
+    for name, given in request.items():
+        value = given.get("Value") if isinstance(given, dict) else given
+        if name == "MapPublicIpOnLaunch":
+            if value is None:
+                raise errors.missing_parameter("MapPublicIpOnLaunch.Value")
+            subnet = call.tx.update(subnet, map_public_ip_on_launch=value)
+        elif name != "SubnetId" and value:
+            raise errors.unsupported(f"The parameter {name} is not supported by Twinbore: leave it out.")
     return {}
 
 
-def _zone(call: Call, request: Request) -> str:
-    zones = call.settings.availability_zones
-    by_id = {zone_id(call, zone): zone for zone in zones}
-    if (given := request.get("AvailabilityZoneId")) is not None:
-        if given not in by_id:
-            raise errors.invalid_value("AvailabilityZoneId", given, ", ".join(by_id))
-        return by_id[given]
-    zone: str = request.get("AvailabilityZone", zones[0])
-    if zone not in zones:
-        raise errors.invalid_value("availabilityZone", zone, ", ".join(zones))
-    return zone
-
-
-def zone_id(call: Call, zone: str) -> str:
-    """The id of an availability zone: as AWS's, a short form of the region and a number (`use1-az1`)."""
-    words = call.settings.region.split("-")
-    short = words[0] + "".join(w[0] for w in words[1:])
-    return f"{short}-az{call.settings.availability_zones.index(zone) + 1}"
-
-
-def _available(call: Call, subnet: r.Subnet) -> int:
-    used = len(call.tx.all(r.NetworkInterface, subnet_id=subnet.id))
+def _available(subnet: r.Subnet, used: int) -> int:
     return IPv4Network(subnet.cidr_block).num_addresses - RESERVED_ADDRESSES - used
 
 
-def _shape(call: Call, subnet: r.Subnet, tags: dict[str, list[dict[str, str]]]) -> dict[str, Any]:
+def _arn(call: Call, subnet: r.Subnet) -> str:
+    return f"arn:aws:ec2:{call.settings.region}:{subnet.account_id}:subnet/{subnet.id}"
+
+
+def _shape(call: Call, subnet: r.Subnet, used: int, tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Any]:
+    """`used` is the number of network interfaces in the subnet."""
     return {
         "SubnetId": subnet.id,
-        "VpcId": subnet.vpc_id,
+        "SubnetArn": _arn(call, subnet),
         "OwnerId": subnet.account_id,
-        "SubnetArn": f"arn:aws:ec2:{call.settings.region}:{subnet.account_id}:subnet/{subnet.id}",
-        "CidrBlock": subnet.cidr_block,
+        "VpcId": subnet.vpc_id,
         "State": subnet.state,
+        "CidrBlock": subnet.cidr_block,
+        "AvailableIpAddressCount": _available(subnet, used),
         "AvailabilityZone": subnet.availability_zone,
-        "AvailabilityZoneId": zone_id(call, subnet.availability_zone),
-        "AvailableIpAddressCount": _available(call, subnet),
+        "AvailabilityZoneId": zone_ids(call.settings).get(subnet.availability_zone),
         "DefaultForAz": False,
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
+        "MapCustomerOwnedIpOnLaunch": False,
         "AssignIpv6AddressOnCreation": False,
+        "EnableDns64": False,
         "Ipv6Native": False,
         "Ipv6CidrBlockAssociationSet": [],
+        "PrivateDnsNameOptionsOnLaunch": {
+            "HostnameType": "ip-name",
+            "EnableResourceNameDnsARecord": False,
+            "EnableResourceNameDnsAAAARecord": False,
+        },
         "Tags": tags[subnet.id],
     }

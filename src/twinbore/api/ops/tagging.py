@@ -19,25 +19,31 @@ MAX_KEY: Final = 128
 MAX_VALUE: Final = 256
 
 
-def tag_on_create(call: Call, request: Request, resource_type: str, resource_id: str) -> None:
-    """Store the tags of a Create request's TagSpecifications; refuses those of another resource type."""
+def requested_tags(request: Request, resource_type: str) -> dict[str, str]:
+    """The tags of a Create request's TagSpecifications, checked; refuses those of another resource type."""
+    tags: dict[str, str] = {}
     for specification in request.get("TagSpecifications") or []:
         given = specification.get("ResourceType")
         if given != resource_type:
             raise errors.invalid_value("TagSpecification.ResourceType", given, resource_type)
-        add_tags(call, resource_type, resource_id, specification.get("Tags") or [])
+        for tag in specification.get("Tags") or []:
+            key, value = check_tag(resource_type, tag)
+            tags[key] = value
+    return tags
+
+
+def tag_on_create(call: Call, request: Request, resource_type: str, resource_id: str) -> None:
+    """Store the tags of a Create request's TagSpecifications; refuses those of another resource type."""
+    tags = requested_tags(request, resource_type)
+    add_tags(call, resource_type, resource_id, [{"Key": key, "Value": value} for key, value in tags.items()])
 
 
 def add_tags(call: Call, resource_type: str, resource_id: str, tags: Iterable[Mapping[str, Any]]) -> None:
     """Add or replace tags of one resource, within the limits."""
     present = {t.key: t for t in call.tx.all(r.Tag, resource_id=resource_id)}
     for tag in tags:
-        key, value = tag.get("Key"), tag.get("Value") or ""
-        check_tag(key, value)
-        rule = problem(resource_type, str(key), value)
-        if rule is not None:
-            raise errors.invalid_value(f"Tag {key}", value, rule)
-        row = r.Tag(f"{resource_id}/{key}", call.account_id, resource_id, resource_type, str(key), value)
+        key, value = check_tag(resource_type, tag)
+        row = r.Tag(f"{resource_id}/{key}", call.account_id, resource_id, resource_type, key, value)
         if row.key in present:
             call.tx.update(row)
         else:
@@ -50,8 +56,10 @@ def add_tags(call: Call, resource_type: str, resource_id: str, tags: Iterable[Ma
         )
 
 
-def check_tag(key: str | None, value: str) -> None:
-    """The rules for a key and a value."""
+def check_tag(resource_type: str, tag: Mapping[str, Any]) -> tuple[str, str]:
+    """Key and value of a tag for a resource of this type. Raises `ApiError` with the rule that they break."""
+    key: str | None = tag.get("Key")
+    value: str = tag.get("Value") or ""
     if not key:
         raise errors.missing_parameter("Tag.Key")
     if key.lower().startswith("aws:"):
@@ -60,6 +68,10 @@ def check_tag(key: str | None, value: str) -> None:
         raise ApiError("InvalidParameterValue", f"Tag key exceeds the maximum length of {MAX_KEY} characters")
     if len(value) > MAX_VALUE:
         raise ApiError("InvalidParameterValue", f"Tag value exceeds the maximum length of {MAX_VALUE} characters")
+    rule = problem(resource_type, key, value)
+    if rule is not None:
+        raise errors.invalid_value(f"Tag {key}", value, rule)
+    return key, value
 
 
 def tag_sets(call: Call, ids: Iterable[str]) -> dict[str, list[dict[str, str]]]:

@@ -1,68 +1,101 @@
-"""CreateTags, DeleteTags and DescribeTags over every resource that can have tags.
+"""Tags of any resource, after its creation.
 
-Reference: EC2 API reference, CreateTags, DeleteTags, DescribeTags.
+References: EC2 API reference, CreateTags, DeleteTags, DescribeTags; Amazon EC2 User Guide, "Tag your resources".
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from twinbore.api import errors
+from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
-from twinbore.api.ops.common import lookup, paginate, select
+from twinbore.api.ops.common import filtered, lookup, paginate
 from twinbore.api.ops.tagging import add_tags
 from twinbore.model import resources as r
 from twinbore.model.ids import resource_type_of
+from twinbore.model.states import DELETED
 
-TAGGABLE: Final[dict[str, type]] = {
-    "vpc": r.Vpc,
-    "subnet": r.Subnet,
-    "route-table": r.RouteTable,
+MAX_RESOURCES: Final = 1000
+MAX_TAGS: Final = 50
+"""In one request each."""
+
+TAGGABLE: Final[Mapping[str, type]] = {
+    "customer-gateway": r.CustomerGateway,
     "internet-gateway": r.InternetGateway,
     "network-interface": r.NetworkInterface,
-    "customer-gateway": r.CustomerGateway,
-    "vpn-gateway": r.VpnGateway,
+    "route-table": r.RouteTable,
+    "subnet": r.Subnet,
+    "vpc": r.Vpc,
     "vpn-connection": r.VpnConnection,
+    "vpn-gateway": r.VpnGateway,
 }
 
 
 @operation("CreateTags")
 def create_tags(call: Call, request: Request) -> Response:
-    for value in request["Resources"]:
-        add_tags(call, _resource_type(call, value), value, request["Tags"])
+    for resource_type, resource_id in _resources(call, request):
+        add_tags(call, resource_type, resource_id, request["Tags"])
     return {}
 
 
 @operation("DeleteTags")
 def delete_tags(call: Call, request: Request) -> Response:
-    """Without Tags all are removed; a tag given with a value goes only when it has that value."""
-    given = request.get("Tags")
-    for value in request["Resources"]:
-        _resource_type(call, value)
-        for tag in call.tx.all(r.Tag, resource_id=value):
-            if given is None or any(g.get("Key") == tag.key and g.get("Value", tag.value) == tag.value for g in given):
-                call.tx.delete(r.Tag, tag.id)
+    """A key alone removes the tag whatever its value; with a value, only a tag of that value; no tags, all of them."""
+    given: list[dict[str, str]] | None = request.get("Tags")
+    for tag in given or []:
+        if not tag.get("Key"):
+            raise errors.missing_parameter("Tag.Key")
+    for _, resource_id in _resources(call, request):
+        for present in call.tx.all(r.Tag, resource_id=resource_id):
+            if given is None or any(
+                tag["Key"] == present.key and tag.get("Value", present.value) == present.value for tag in given
+            ):
+                call.tx.delete(r.Tag, present.id)
     return {}
+
+
+_FILTERS: Final[Mapping[str, Callable[[r.Tag], object]]] = {
+    "key": lambda t: t.key,
+    "resource-id": lambda t: t.resource_id,
+    "resource-type": lambda t: t.resource_type,
+    "value": lambda t: t.value,
+}
 
 
 @operation("DescribeTags")
 def describe_tags(call: Call, request: Request) -> Response:
-    filters: dict[str, Any] = {
-        "key": lambda t: t.key,
-        "resource-id": lambda t: t.resource_id,
-        "resource-type": lambda t: t.resource_type,
-        "value": lambda t: t.value,
-    }
-    tags = select(call, request, r.Tag, "tag", None, filters, tags=False)
-    shapes = [
-        {"ResourceId": t.resource_id, "ResourceType": t.resource_type, "Key": t.key, "Value": t.value} for t in tags
-    ]
-    return paginate(request, shapes, "Tags")
+    filters = dict(_FILTERS)
+    for entry in request.get("Filters") or []:
+        name: str = entry.get("Name", "")
+        if name.startswith("tag:"):
+            filters[name] = _value_of(name.removeprefix("tag:"))
+    tags = filtered(call.tx.all(r.Tag, account_id=call.account_id), request, filters)
+    return paginate(request, [_shape(t) for t in tags], "Tags")
 
 
-def _resource_type(call: Call, value: str) -> str:
-    resource_type = resource_type_of(value)
-    if resource_type not in TAGGABLE:
-        raise errors.ApiError("InvalidID", f"The ID '{value}' is not valid")
-    lookup(call, TAGGABLE[resource_type], resource_type, value)
-    return resource_type
+def _value_of(key: str) -> Callable[[r.Tag], object]:
+    return lambda tag: tag.value if tag.key == key else None
+
+
+def _resources(call: Call, request: Request) -> list[tuple[str, str]]:
+    """Type and id of the request's resources, each of them there."""
+    values: list[str] = request["Resources"]
+    for name, given, limit in (("ResourceId", values, MAX_RESOURCES), ("Tag", request.get("Tags") or [], MAX_TAGS)):
+        if len(given) > limit:
+            raise errors.invalid_value(name, f"{len(given)} items", f"at most {limit} in one request")
+    found: list[tuple[str, str]] = []
+    for value in dict.fromkeys(values):
+        resource_type = resource_type_of(value)
+        if resource_type is None or resource_type not in TAGGABLE:
+            raise ApiError("InvalidID", f"The ID '{value}' is not valid: it is not the id of a resource with tags.")
+        row: Any = lookup(call, TAGGABLE[resource_type], resource_type, value)
+        if getattr(row, "state", None) == DELETED:
+            raise errors.not_found(resource_type, value)
+        found.append((resource_type, value))
+    return found
+
+
+def _shape(tag: r.Tag) -> dict[str, str]:
+    return {"Key": tag.key, "Value": tag.value, "ResourceId": tag.resource_id, "ResourceType": tag.resource_type}

@@ -54,6 +54,10 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
         for t in tunnels
         if gateways[living[t.connection_id].customer_gateway_id].ip_address == customer_address
     }
+    left_for_second = {a.local for a in pools[1]} - of_peer
+    if len(left_for_second) == 1:
+        # Pools may overlap: tunnel 1 does not take the only address that tunnel 2 could have, if it has another.
+        pools[0] = [a for a in pools[0] if a.local not in left_for_second] or pools[0]
     chosen: list[OutsideAddress] = []
     for setting, pool in zip(POOL_SETTINGS, pools, strict=True):
         other = chosen[0].local if chosen else None
@@ -62,8 +66,7 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
         except PoolExhausted as error:
             raise errors.ApiError(
                 "InsufficientAddressCapacity",
-                f"Tunnel {len(chosen) + 1} of a connection to {customer_address}: {error} (setting {setting}, "
-                f"{len(pool)} addresses).",
+                f"Tunnel {len(chosen) + 1} of a connection to {customer_address}: {error} (setting {setting}).",
             ) from error
     return chosen
 

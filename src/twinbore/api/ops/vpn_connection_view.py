@@ -1,8 +1,8 @@
 """What Describe shows of VPN connections: their rows put together, each kind read once for all of them.
 
-The configuration for the customer's device and the keys are part of a description while the connection is pending or
-available (EC2 API reference, `VpnConnection`); later the keys are gone. A tunnel's telemetry is what the agent last
-recorded; a deleted connection, whose telemetry is gone, has its tunnels down.
+The configuration for the customer's device is part of a description while the connection is pending or available (EC2
+API reference, `VpnConnection`), the keys until it is deleted. A tunnel's telemetry is what the agent last recorded; a
+deleted connection, whose telemetry is gone, has its tunnels down.
 
 Tunnels are always in the order 1, 2, in the options and in the telemetry.
 """

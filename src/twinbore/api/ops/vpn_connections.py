@@ -19,12 +19,14 @@ from typing import Any, Final
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup
-from twinbore.api.ops.common import select, tag_on_create
+from twinbore.api.ops.common import absent, select, tag_on_create
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_addresses import inside_cidrs, outside_addresses
 from twinbore.api.ops.vpn_connection_view import PRE_SHARED_KEY, ConnectionReader, down
 from twinbore.api.ops.vpn_request import ConnectionRequest, parse_connection
 from twinbore.model import resources as r
-from twinbore.model.extensions import bfd_of
+from twinbore.model.desired import Bfd
+from twinbore.model.extensions import BFD_KEY, bfd_of
 from twinbore.model.naming import tunnel_name
 from twinbore.model.states import AVAILABLE, DELETED, DELETING, PENDING, RESOURCE, advance
 
@@ -35,6 +37,9 @@ FIRST_IF_ID: Final = 1001
 @operation("CreateVpnConnection")
 def create_vpn_connection(call: Call, request: Request) -> Response:
     wanted = parse_connection(request)
+    bfd = bfd_of(requested_tags(request, "vpn-connection"))
+    if bfd is not None and wanted.static_routes_only:
+        raise errors.combination(f"The tag {BFD_KEY} is for BGP sessions; a connection with StaticRoutesOnly has none.")
     customer = vpn_lookup.customer_gateway(call, wanted.customer_gateway_id)
     gateway_id = wanted.vpn_gateway_id
     gateway = None if gateway_id is None else vpn_lookup.usable_vpn_gateway(call, gateway_id)
@@ -44,7 +49,7 @@ def create_vpn_connection(call: Call, request: Request) -> Response:
             f"({customer.bgp_asn}). BGP needs two different ones: make a gateway with another ASN, or set "
             "StaticRoutesOnly."
         )
-    connection = _existing(call, request, wanted)
+    connection = _existing(call, wanted, bfd)
     if connection is None:
         _check_quotas(call, gateway)
         connection = _create(call, wanted, customer)
@@ -62,10 +67,10 @@ def describe_vpn_connections(call: Call, request: Request) -> Response:
         "option.static-routes-only": lambda c: c.static_routes_only,
         "route.destination-cidr-block": lambda c: [route.destination_cidr_block for route in every.routes(c)],
         "state": lambda c: c.state,
-        "transit-gateway-id": lambda _: None,
         "type": lambda c: c.type,
         "vpn-connection-id": lambda c: c.id,
         "vpn-gateway-id": lambda c: c.vpn_gateway_id,
+        **absent("transit-gateway-id"),
     }
     connections = select(call, request, r.VpnConnection, "vpn-connection", "VpnConnectionIds", filters)
     reader = ConnectionReader(call, connections)
@@ -80,7 +85,7 @@ def delete_vpn_connection(call: Call, request: Request) -> Response:
     return {}
 
 
-def _existing(call: Call, request: Request, wanted: ConnectionRequest) -> r.VpnConnection | None:
+def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnConnection | None:
     """The living connection that the request describes already."""
     candidates = call.tx.all(
         r.VpnConnection,
@@ -91,7 +96,7 @@ def _existing(call: Call, request: Request, wanted: ConnectionRequest) -> r.VpnC
     )
     reader = ConnectionReader(call, candidates)
     for connection in candidates:
-        if _is_as_wanted(connection, reader, request, wanted):
+        if _is_as_wanted(connection, reader, wanted, bfd):
             return connection
     if candidates and wanted.vpn_gateway_id is not None:
         raise errors.ApiError(
@@ -104,7 +109,7 @@ def _existing(call: Call, request: Request, wanted: ConnectionRequest) -> r.VpnC
 
 
 def _is_as_wanted(
-    connection: r.VpnConnection, reader: ConnectionReader, request: Request, wanted: ConnectionRequest
+    connection: r.VpnConnection, reader: ConnectionReader, wanted: ConnectionRequest, bfd: Bfd | None
 ) -> bool:
     if (connection.static_routes_only, connection.local_ipv4_network_cidr, connection.remote_ipv4_network_cidr) != (
         wanted.static_routes_only,
@@ -112,8 +117,7 @@ def _is_as_wanted(
         wanted.remote_ipv4_network_cidr,
     ):
         return False
-    tags = {t["Key"]: t["Value"] for s in request.get("TagSpecifications") or [] for t in s.get("Tags") or []}
-    if bfd_of(tags) != reader.view(connection).bfd:
+    if bfd != reader.view(connection).bfd:
         return False
     return all(
         tunnel.options == want.options

@@ -1,0 +1,104 @@
+"""GetVpnConnectionDeviceTypes and GetVpnConnectionDeviceSampleConfiguration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Service
+from tests.contract.vpn import connect, connection, customer_gateway, described, refused, vpn_gateway
+from twinbore.devices.catalogue import DEVICE_TYPES
+
+GENERIC = "9005b6c1"
+
+
+def sample(ec2: Any, identifier: str, **changes: Any) -> str:
+    request = {"VpnConnectionId": identifier, "VpnConnectionDeviceTypeId": GENERIC} | changes
+    answer = ec2.get_vpn_connection_device_sample_configuration(**request)
+    return str(answer["VpnConnectionDeviceSampleConfiguration"])
+
+
+def test_every_device_type_is_listed(ec2: Any) -> None:
+    answer = ec2.get_vpn_connection_device_types()
+    assert [
+        (t["VpnConnectionDeviceTypeId"], t["Vendor"], t["Platform"], t["Software"])
+        for t in answer["VpnConnectionDeviceTypes"]
+    ] == [(d.id, d.vendor, d.platform, d.software) for d in DEVICE_TYPES]
+    assert "NextToken" not in answer
+
+
+def test_a_page_as_large_as_aws_allows_has_them_all(ec2: Any) -> None:
+    answer = ec2.get_vpn_connection_device_types(MaxResults=200)
+    assert len(answer["VpnConnectionDeviceTypes"]) == len(DEVICE_TYPES)
+
+
+def test_bad_pages_are_refused(service: Service, ec2: Any) -> None:
+    with refused(service, "InvalidMaxResults", "(1001)"):
+        ec2.get_vpn_connection_device_types(MaxResults=1001)
+    with refused(service, "InvalidNextToken", "nonsense"):
+        ec2.get_vpn_connection_device_types(NextToken="nonsense")
+
+
+@pytest.mark.parametrize("device", [d.id for d in DEVICE_TYPES])
+def test_a_sample_has_the_connections_own_values(service: Service, ec2: Any, device: str) -> None:
+    identifier = connection(service, ec2)
+    text = sample(ec2, identifier, VpnConnectionDeviceTypeId=device)
+    shape = described(ec2, identifier)
+    assert identifier in text and shape["CustomerGatewayId"] in text and shape["VpnGatewayId"] in text
+    for tunnel in shape["Options"]["TunnelOptions"]:
+        assert tunnel["PreSharedKey"] in text
+        assert tunnel["OutsideIpAddress"] in text
+
+
+def test_a_pending_connection_has_one_already(ec2: Any) -> None:
+    made = connect(ec2, customer_gateway(ec2), vpn_gateway(ec2))
+    assert made["VpnConnectionId"] in sample(ec2, made["VpnConnectionId"])
+
+
+def test_the_default_ike_version_is_ikev2_where_permitted(service: Service, ec2: Any) -> None:
+    gateway = vpn_gateway(ec2)
+    both = connect(ec2, customer_gateway(ec2), gateway)["VpnConnectionId"]
+    old = {"TunnelOptions": [{"IKEVersions": [{"Value": "ikev1"}]}] * 2}
+    only_ikev1 = connect(ec2, customer_gateway(ec2, BgpAsn=65001), gateway, Options=old)["VpnConnectionId"]
+    assert sample(ec2, both) == sample(ec2, both, InternetKeyExchangeVersion="ikev2")
+    assert sample(ec2, only_ikev1) == sample(ec2, only_ikev1, InternetKeyExchangeVersion="ikev1")
+    with refused(service, "InvalidParameterCombination", "ikev2", only_ikev1, "ikev1 only"):
+        sample(ec2, only_ikev1, InternetKeyExchangeVersion="ikev2")
+
+
+def test_the_default_sample_type_is_compatibility(service: Service, ec2: Any) -> None:
+    identifier = connection(service, ec2)
+    assert sample(ec2, identifier) == sample(ec2, identifier, SampleType="compatibility")
+    assert sample(ec2, identifier) != sample(ec2, identifier, SampleType="recommended")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"VpnConnectionDeviceTypeId": "00000000"}, "InvalidParameterValue", ["00000000", GENERIC]),
+        ({"InternetKeyExchangeVersion": "ikev3"}, "InvalidParameterValue", ["ikev3", "ikev1, ikev2"]),
+        ({"SampleType": "best"}, "InvalidParameterValue", ["best", "compatibility, recommended"]),
+        (
+            {"SampleType": "recommended", "InternetKeyExchangeVersion": "ikev1"},
+            "UnsupportedOperationException",
+            ["ikev2"],
+        ),
+        ({"VpnConnectionId": "vpn-0123456789abcdef0"}, "InvalidVpnConnectionID.NotFound", ["vpn-0123"]),
+        ({"VpnConnectionId": "vpn-1"}, "InvalidVpnConnectionID", ["vpn-1"]),
+    ],
+)
+def test_bad_input_is_refused(service: Service, ec2: Any, change: dict[str, str], code: str, words: list[str]) -> None:
+    identifier = connection(service, ec2)
+    with refused(service, code, *words):
+        sample(ec2, identifier, **change)
+
+
+def test_there_is_none_while_the_connection_is_being_deleted(service: Service, ec2: Any) -> None:
+    identifier = connection(service, ec2)
+    ec2.delete_vpn_connection(VpnConnectionId=identifier)
+    with refused(service, "InvalidVpnConnection.InvalidState", "deleting"):
+        sample(ec2, identifier)
+    service.settle()
+    with refused(service, "InvalidVpnConnectionID.NotFound", identifier):
+        sample(ec2, identifier)
