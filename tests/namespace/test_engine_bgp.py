@@ -300,6 +300,16 @@ async def test_the_second_tunnel_announces_a_higher_med(lab: Lab) -> None:
         assert "BGP.med: 0" in customer.control("show route protocol to_t00 all")
 
 
+async def test_the_inside_addresses_of_tunnels_cannot_be_taken_over(lab: Lab) -> None:
+    customer = lab.customer(65001, 2)
+    customer.configure({"169.254.77.1/32": "blackhole", "169.254.0.0/16": "blackhole", "192.168.1.0/24": "blackhole"})
+    async with lab.engine() as engine:
+        await engine.apply(lab.plan())
+        seen = await until(engine, established(2, 2))
+        assert {route.prefix for route in seen.routes} == {"192.168.1.0/24"}
+        assert set(lab.kernel()) == {"192.168.1.0/24"}
+
+
 async def test_too_many_prefixes_take_the_session_down_for_a_while(lab: Lab) -> None:
     customer = lab.customer(65001, 2)
     few = dict.fromkeys((f"192.168.{i}.0/24" for i in range(5)), "blackhole")

@@ -23,7 +23,8 @@ from twinbore.lab.capture import Capture
 from twinbore.lab.faults import Faults
 from twinbore.lab.namespaces import inside
 from twinbore.lab.probe import MARKER, Probe, Report
-from twinbore.lab.topology import LAN_PREFIX, Lab, bare_lab
+from twinbore.lab.scenario import source_nat
+from twinbore.lab.topology import LAN_ADDRESS, LAN_PREFIX, Lab, bare_lab
 from twinbore.model.desired import Bfd
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -132,6 +133,15 @@ def test_the_first_tunnel_is_preferred(site: Site, tmp_path: Path) -> None:
     with Capture(site.lab.name("internet"), "customer", tmp_path / "public.pcap") as capture:
         assert ping(site, 50).lost == 0
     assert capture.count("udp src port 4500 and dst host 203.0.113.10") >= 50
+
+
+def test_with_source_nat_the_inside_address_of_tunnel_1_is_seen(site: Site, tmp_path: Path) -> None:
+    with source_nat(site.router), Capture(site.gateways[0].namespace, "ipsec0", tmp_path / "inside.pcap") as capture:
+        assert ping(site).lost == 0
+    assert capture.count("icmp[icmptype] == icmp-echo and src host 169.254.10.2") == 20
+    with Capture(site.gateways[0].namespace, "ipsec0", tmp_path / "plain.pcap") as capture:
+        assert ping(site).lost == 0
+    assert capture.count(f"icmp[icmptype] == icmp-echo and src host {LAN_ADDRESS}") == 20
 
 
 def test_up_again_changes_nothing(site: Site) -> None:

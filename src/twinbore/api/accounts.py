@@ -4,6 +4,11 @@ The key is written as an AWS shared-credentials file that only its owner can rea
 at once. `TWINBORE_ACCESS_KEY_ID` and `TWINBORE_SECRET_ACCESS_KEY` set it instead; at a later start they add a key, or
 change the secret of the one they name.
 
+Decision: the API keeps the secrets of keys that were used in memory for `KEPT_SECONDS`. Unwrapping one for each request
+costs more than checking the signature; what is lost is that a key which another process removes or changes is good for
+that much longer, and that a secret lies in the memory of the process that holds the master key anyway. Unknown keys
+are never remembered: a new one works at once, and nobody can fill the memory with guesses.
+
 Reference: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; IAM User Guide, "Unique
 identifiers" (AKIA and 16 characters of A-Z and 2-7).
 """
@@ -12,8 +17,10 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -24,15 +31,19 @@ from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import Database, Transaction
 
 SECRET_FIELD: Final = "secret_access_key"  # noqa: S105 - the field's name
+FILE_MODE: Final = 0o600
+KEPT_SECONDS: Final = 5.0
+_GIVEN_ID: Final = re.compile(r"\w{3,128}", re.ASCII)
+_GIVEN_SECRET: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 def ensure_credentials(
     database: Database, path: Path, environ: Mapping[str, str], random: Randomness, now: datetime
 ) -> AccessKey:
-    """The access key of the installation, made when there is none; its file at `path` is written when missing.
+    """The access key of the installation, made when there is none; its file at `path` is written when it is not there.
 
-    Raises ValueError when only one of the two environment variables is set.
+    Raises `CredentialsError` when only one of the two environment variables is set, or one cannot be used.
     """
     given = _from_environment(environ)
     with database.write(bump=False) as tx:
@@ -48,9 +59,34 @@ def ensure_credentials(
             secret = base64.b64encode(bytes(random.below(256) for _ in range(30))).decode()
             key = _store(tx, account, identifier, secret, now)
         secret_key = tx.secret(key.id, SECRET_FIELD)
-    if given is not None or not path.exists():
-        _write(path, key.id, secret_key or "")
+    _write(path, key.id, secret_key or "")
     return key
+
+
+class CredentialsError(ValueError):
+    """The access key that the environment gives cannot be used."""
+
+
+class KeyRing:
+    """Accounts and secrets of access keys; safe to use from several threads."""
+
+    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._monotonic = monotonic
+        self._kept: dict[str, tuple[Key, float]] = {}
+
+    def find(self, access_key_id: str) -> Key | None:
+        """The account and secret of an access key, or None."""
+        kept = self._kept.get(access_key_id)
+        if kept is not None and self._monotonic() < kept[1]:
+            return kept[0]
+        with self._database.read() as tx:
+            key = find_key(tx, access_key_id)
+        if key is None:
+            self._kept.pop(access_key_id, None)
+        else:
+            self._kept[access_key_id] = (key, self._monotonic() + KEPT_SECONDS)
+        return key
 
 
 def find_key(tx: Transaction, access_key_id: str) -> Key | None:
@@ -63,8 +99,18 @@ def find_key(tx: Transaction, access_key_id: str) -> Key | None:
 def _from_environment(environ: Mapping[str, str]) -> tuple[str, str] | None:
     identifier, secret = environ.get("TWINBORE_ACCESS_KEY_ID"), environ.get("TWINBORE_SECRET_ACCESS_KEY")
     if bool(identifier) != bool(secret):
-        raise ValueError("set both TWINBORE_ACCESS_KEY_ID and TWINBORE_SECRET_ACCESS_KEY, or neither")
-    return (identifier, secret) if identifier and secret else None
+        raise CredentialsError("set both TWINBORE_ACCESS_KEY_ID and TWINBORE_SECRET_ACCESS_KEY, or neither")
+    if not identifier or not secret:
+        return None
+    if not _GIVEN_ID.fullmatch(identifier):
+        raise CredentialsError(
+            f"TWINBORE_ACCESS_KEY_ID {identifier!r} must have 3 to 128 letters, digits and underscores"
+        )
+    if not _GIVEN_SECRET.fullmatch(secret):
+        raise CredentialsError(
+            "TWINBORE_SECRET_ACCESS_KEY must have 1 to 128 printable ASCII characters without spaces"
+        )
+    return identifier, secret
 
 
 def _new_account(tx: Transaction, random: Randomness, now: datetime) -> Account:
@@ -83,10 +129,19 @@ def _store(tx: Transaction, account: Account, identifier: str, secret: str, now:
 
 
 def _write(path: Path, identifier: str, secret: str) -> None:
+    """Make `path` hold the key, readable by its owner only; whoever looks sees the old file or the new one."""
     text = f"[default]\naws_access_key_id = {identifier}\naws_secret_access_key = {secret}\n"
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mkstemp makes it with mode 0600
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
+    if path.exists() and path.read_text() == text and path.stat().st_mode & 0o777 == FILE_MODE:
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            os.fchmod(descriptor, FILE_MODE)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

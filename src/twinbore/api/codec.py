@@ -12,11 +12,17 @@ Answers. The namespace echoes the version that was asked for; an element's name 
 `<item>`; scalars come before nested elements, because streaming parsers drop what follows a list that they do not
 know; an operation without output answers `<return>true</return>`.
 
-References: EC2 API reference, "Query requests", "Making requests"; botocore data `ec2/2016-11-15/service-2.json`.
+STS speaks the parent of this protocol, whose answers have one wrapper more; its requests have no lists here.
+
+References: EC2 API reference, "Query requests", "Making requests"; botocore data `ec2/2016-11-15/service-2.json`,
+`sts/2011-06-15/service-2.json`; XML 1.0 section 2.2 (characters that a document cannot hold).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -32,10 +38,14 @@ from twinbore.api.errors import ApiError
 
 CURRENT_VERSION: Final = "2016-11-15"
 FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
+INTEGER_BITS: Final = {"integer": 32, "long": 64}
 POSITIONAL_LISTS: Final = frozenset({"VpnTunnelOptionsSpecificationsList"})
 """Shapes of lists whose positions mean something (tunnel 1, tunnel 2). Clients cannot write an item without members,
 so one that is missing before another is an empty one."""
 MAX_POSITION: Final = 100
+_VERSION: Final = re.compile(r"20[01][0-9]-[0-9]{2}-[0-9]{2}", re.ASCII)
+_INDEX: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _ILLEGAL_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -46,6 +56,15 @@ Node = dict[str, "Node | str"]
 def service(name: str) -> ServiceModel:
     """botocore's model of a service (`ec2`, `sts`)."""
     return botocore.session.get_session().get_service_model(name)
+
+
+def check_version(version: str) -> None:
+    """Refuse what is not the form of a version up to the current one; older clients send older ones."""
+    if not _VERSION.fullmatch(version) or version > CURRENT_VERSION:
+        raise ApiError(
+            "NoSuchVersion",
+            f"The requested version ({version}) of service AmazonEC2 does not exist. The newest is {CURRENT_VERSION}.",
+        )
 
 
 def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -71,11 +90,15 @@ def _plant(tree: Node, name: str, value: str) -> None:
     for part in path:
         below = node.setdefault(part, {})
         if isinstance(below, str):
-            raise ApiError("MalformedQueryString", f"The parameter {name} is given both with and without members")
+            raise _malformed(f"The parameter {name} is given both with and without members")
         node = below
     if last in node:
-        raise ApiError("MalformedQueryString", f"The parameter {name} is given twice")
+        raise _malformed(f"The parameter {name} is given twice")
     node[last] = value
+
+
+def _malformed(message: str) -> ApiError:
+    return ApiError("MalformedQueryString", message, 404)
 
 
 def _unknown(name: str) -> ApiError:
@@ -127,11 +150,11 @@ def _value(shape: Shape, node: Node | str, path: str) -> Any:
 def _list(shape: Shape, node: Node | str, path: str) -> list[Any]:
     if isinstance(node, str):
         return [_value(shape.member, node, path)]
-    if shape.name in POSITIONAL_LISTS and all(key.isdigit() for key in node):
+    if not all(_INDEX.fullmatch(key) for key in node):
+        return [_value(shape.member, node, path)]
+    if shape.name in POSITIONAL_LISTS:
         return _positional_list(shape, {int(key): below for key, below in node.items()}, path)
-    if all(key.isdigit() for key in node):
-        return [_value(shape.member, node[key], f"{path}.{key}") for key in sorted(node, key=int)]
-    return [_value(shape.member, node, path)]
+    return [_value(shape.member, node[key], f"{path}.{key}") for key in sorted(node, key=int)]
 
 
 def _positional_list(shape: Shape, items: dict[int, Node | str], path: str) -> list[Any]:
@@ -142,34 +165,76 @@ def _positional_list(shape: Shape, items: dict[int, Node | str], path: str) -> l
 
 
 def _scalar(shape: Shape, text: str, path: str) -> Any:
+    kind = shape.type_name
+    if kind in INTEGER_BITS:
+        limit = 1 << (INTEGER_BITS[kind] - 1)
+        if not _INTEGER.fullmatch(text) or not -limit <= int(text) < limit:
+            raise errors.invalid_value(path, text, f"a whole number from {-limit} to {limit - 1}")
+        return int(text)
+    if kind == "boolean":
+        if text.lower() not in ("true", "false"):
+            raise errors.invalid_value(path, text, "true or false")
+        return text.lower() == "true"
+    if kind in ("double", "float"):
+        return _number(text, path)
+    if kind == "timestamp":
+        return _timestamp(text, path)
+    return _octets(text, path) if kind == "blob" else text
+
+
+def _number(text: str, path: str) -> float:
     try:
-        if shape.type_name in ("integer", "long"):
-            return int(text)
-        if shape.type_name in ("double", "float"):
-            return float(text)
-        if shape.type_name == "boolean":
-            return {"true": True, "false": False}[text.lower()]
-        if shape.type_name == "timestamp":
-            return _timestamp(text)
-    except (ValueError, KeyError):
-        kind = {"boolean": "true or false", "timestamp": "an ISO 8601 time"}.get(shape.type_name, "a number")
-        raise errors.invalid_value(path, text, kind) from None
-    return text
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise errors.invalid_value(path, text, "a number")
+    return number
 
 
-def _timestamp(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _timestamp(text: str, path: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.invalid_value(path, text, "a time as 2026-11-24T12:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _octets(text: str, path: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise errors.invalid_value(path, f"{len(text)} characters", "octets in Base64") from None
+
+
 def answer(operation: OperationModel, result: dict[str, Any], request_id: str, version: str = CURRENT_VERSION) -> bytes:
-    """The XML document of a successful answer."""
+    """The XML document of a successful answer. Raises TypeError for a member that the model does not have."""
     root = ET.Element(f"{operation.name}Response", {"xmlns": f"http://ec2.amazonaws.com/doc/{version}/"})
     ET.SubElement(root, "requestId").text = request_id
     if operation.output_shape is None:
         ET.SubElement(root, "return").text = "true"
     else:
         _write_members(root, operation.output_shape, result)
+    return _document(root)
+
+
+def query_answer(operation: OperationModel, result: dict[str, Any], request_id: str) -> bytes:
+    """The XML document of a successful answer in the Query protocol (STS)."""
+    root = ET.Element(f"{operation.name}Response", {"xmlns": str(operation.metadata["xmlNamespace"])})
+    wrapper = ET.SubElement(root, str(operation.output_shape.serialization["resultWrapper"]))
+    _write_members(wrapper, operation.output_shape, result)
+    ET.SubElement(ET.SubElement(root, "ResponseMetadata"), "RequestId").text = request_id
+    return _document(root)
+
+
+def query_error_answer(error: ApiError, request_id: str) -> bytes:
+    """The XML document of a refusal in the Query protocol (STS)."""
+    root = ET.Element("ErrorResponse", {"xmlns": str(service("sts").metadata["xmlNamespace"])})
+    body = ET.SubElement(root, "Error")
+    ET.SubElement(body, "Type").text = "Sender" if error.status < 500 else "Receiver"
+    ET.SubElement(body, "Code").text = error.code
+    ET.SubElement(body, "Message").text = _legal(error.message)
+    ET.SubElement(root, "RequestId").text = request_id
     return _document(root)
 
 
@@ -187,7 +252,7 @@ def _write_members(parent: ET.Element, shape: Shape, values: dict[str, Any]) -> 
     unknown = values.keys() - shape.members.keys()
     if unknown:
         raise TypeError(f"{shape.name} has no member {sorted(unknown)[0]}")
-    nested = ("list", "structure", "map")
+    nested = ("list", "structure")
     for wanted in (False, True):
         for name, member in shape.members.items():
             value = values.get(name)
@@ -205,7 +270,10 @@ def _write(parent: ET.Element, name: str, shape: Shape, value: Any) -> None:
     elif isinstance(value, bool):
         element.text = "true" if value else "false"
     elif isinstance(value, datetime):
-        element.text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
+        element.text = moment.removesuffix("+00:00") + "Z"
+    elif isinstance(value, bytes):
+        element.text = base64.b64encode(value).decode()
     else:
         element.text = _legal(str(value))
 

@@ -2,19 +2,23 @@
 
 The request is rebuilt from what arrived (method, path, query, the signed headers, body) and signed again with the
 secret of its access key; the two signatures must be equal. Which headers are signed differs much between clients, so
-what the client names is what is verified, with the Host as received.
+what the client names is what is verified, with the Host as received. Two rules bind all of them: Host and every
+X-Amz- header that is there must be signed, and the body's hash is always part of the signature, so that nothing that
+decides can be changed on the way.
 
 Errors follow EC2: no authentication at all is MissingAuthenticationToken, an unknown key or a wrong signature
-AuthFailure, a request older or younger than `SKEW` RequestExpired. Secrets never leave this module.
+AuthFailure, a request older or younger than `SKEW` RequestExpired. Secrets never leave this module, and comparing
+signatures takes the same time wherever they differ.
 
 References: AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"); EC2 API reference, "Common
-error types".
+error types"; RFC 9110 section 5.3 (repeated headers).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,10 +33,14 @@ from botocore.credentials import Credentials
 from twinbore.api.errors import ApiError
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
+OTHER_SCHEMES: Final = ("AWS4-", "AWS ")
+"""How the Authorization header begins in other versions of the signature."""
+
 SKEW: Final = timedelta(minutes=15)
+MAX_LIFETIME_SECONDS: Final = 604800
 SERVICES: Final = ("ec2", "sts")
-UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+INVALID_CREDENTIALS: Final = "AWS was not able to validate the provided access credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
+    """What a request says of its signature: `query` is the part of the query that is signed, `lifetime` is None for a
+    signature in a header."""
+
     access_key_id: str
     date: str
     region: str
@@ -72,8 +83,8 @@ class _Claim:
     signed_headers: tuple[str, ...]
     signature: str
     timestamp: str
-    lifetime: timedelta
-    query: str
+    lifetime: timedelta | None
+    query: tuple[tuple[str, str], ...]
 
 
 def verify(received: Received, find_key: Callable[[str], Key | None], region: str, now: datetime) -> Identity:
@@ -81,15 +92,13 @@ def verify(received: Received, find_key: Callable[[str], Key | None], region: st
     claim = _claim(received)
     _check_scope(claim, region)
     _check_time(claim, now)
+    _check_signed_headers(claim, received)
+    body_hash = _body_hash(received)
     key = find_key(claim.access_key_id)
     if key is None:
-        raise _failure("AWS was not able to validate the provided access credentials")
-    body_hash = _body_hash(received)
-    if not hmac.compare_digest(_sign(received, claim, key, body_hash), claim.signature):
-        raise _failure(
-            "AWS was not able to validate the provided access credentials: the signature does not match; "
-            "check the secret access key"
-        )
+        raise _failure(f"{INVALID_CREDENTIALS}: the access key ID does not exist")
+    if not hmac.compare_digest(_sign(received, claim, key, body_hash).encode(), claim.signature.encode()):
+        raise _failure(f"{INVALID_CREDENTIALS}: the signature does not match; check the secret access key")
     return Identity(claim.access_key_id, key.account_id, claim.service)
 
 
@@ -97,39 +106,47 @@ def _failure(message: str) -> ApiError:
     return ApiError("AuthFailure", message, 401)
 
 
+def _incomplete(message: str) -> ApiError:
+    return ApiError("IncompleteSignature", message)
+
+
 def _claim(received: Received) -> _Claim:
     header = received.headers.get("authorization", "")
-    query = dict(parse_qsl(received.query, keep_blank_values=True))
+    pairs = tuple(parse_qsl(received.query, keep_blank_values=True))
+    query = dict(pairs)
     if header.startswith(ALGORITHM):
-        pairs = (part.strip().partition("=") for part in header.removeprefix(ALGORITHM).split(","))
-        fields = {name: value for name, _, value in pairs}
+        parts = (part.strip().partition("=") for part in header.removeprefix(ALGORITHM).split(","))
         timestamp = received.headers.get("x-amz-date") or _from_date_header(received.headers.get("date", ""))
-        return _build(fields, timestamp, timedelta(0), received.query)
+        return _build({name: value for name, _, value in parts}, timestamp, None, pairs)
     if "X-Amz-Signature" in query:
-        fields = {name.removeprefix("X-Amz-"): value for name, value in query.items()}
-        if not fields.get("Expires", "").isdigit():
-            raise _failure("X-Amz-Expires must be a number of seconds")
-        remaining = "&".join(p for p in received.query.split("&") if not p.startswith("X-Amz-Signature="))
-        return _build(fields, fields.get("Date", ""), timedelta(seconds=int(fields["Expires"])), remaining)
-    if header.startswith("AWS ") or "Signature" in query or b"SignatureVersion=2" in received.body:
-        raise _failure("Signature version 2 is not supported: sign with Signature Version 4 (AWS4-HMAC-SHA256)")
+        fields = {name.removeprefix("X-Amz-"): value for name, value in pairs}
+        if fields.get("Algorithm") != ALGORITHM:
+            raise _incomplete(f"X-Amz-Algorithm must be {ALGORITHM}")
+        seconds = fields.get("Expires", "")
+        if not re.fullmatch("[0-9]{1,6}", seconds, re.ASCII) or int(seconds) > MAX_LIFETIME_SECONDS:
+            raise _incomplete(f"X-Amz-Expires must be a number of seconds, at most {MAX_LIFETIME_SECONDS}")
+        signed = tuple(pair for pair in pairs if pair[0] != "X-Amz-Signature")
+        return _build(fields, fields.get("Date", ""), timedelta(seconds=int(seconds)), signed)
+    if header.startswith(OTHER_SCHEMES) or "SignatureVersion" in query or b"SignatureVersion=" in received.body:
+        raise _failure(f"Only Signature Version 4 ({ALGORITHM}) is supported, not Signature Version 2 or another one")
     raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
 
 
-def _build(fields: Mapping[str, str], timestamp: str, lifetime: timedelta, query: str) -> _Claim:
+def _build(
+    fields: Mapping[str, str], timestamp: str, lifetime: timedelta | None, query: tuple[tuple[str, str], ...]
+) -> _Claim:
     scope = fields.get("Credential", "").split("/")
     if len(scope) != 5 or scope[4] != "aws4_request" or not fields.get("SignedHeaders") or not fields.get("Signature"):
-        raise ApiError(
-            "IncompleteSignature",
-            "The authorization needs Credential=<key>/<date>/<region>/<service>/aws4_request, SignedHeaders "
-            "and Signature",
+        raise _incomplete(
+            "The authorization needs Credential=<key>/<date>/<region>/<service>/aws4_request, SignedHeaders and "
+            "Signature"
         )
     return _Claim(
         access_key_id=scope[0],
         date=scope[1],
         region=scope[2],
         service=scope[3],
-        signed_headers=tuple(fields["SignedHeaders"].split(";")),
+        signed_headers=tuple(fields["SignedHeaders"].lower().split(";")),
         signature=fields["Signature"],
         timestamp=timestamp,
         lifetime=lifetime,
@@ -146,48 +163,57 @@ def _from_date_header(text: str) -> str:
 
 
 def _check_scope(claim: _Claim, region: str) -> None:
-    if claim.service not in SERVICES:
-        raise ApiError(
-            "SignatureDoesNotMatch",
-            f"Credential should be scoped to service 'ec2', not '{claim.service}'",
-            403,
-        )
-    if claim.region != region:
-        raise ApiError(
-            "SignatureDoesNotMatch", f"Credential should be scoped to region '{region}', not '{claim.region}'", 403
-        )
+    for name, expected, given in (
+        ("service", SERVICES, claim.service),
+        ("region", (region,), claim.region),
+    ):
+        if given not in expected:
+            allowed = " or ".join(f"'{value}'" for value in expected)
+            raise ApiError(
+                "SignatureDoesNotMatch", f"Credential should be scoped to {name} {allowed}, not '{given}'.", 403
+            )
 
 
 def _check_time(claim: _Claim, now: datetime) -> None:
     try:
         signed = datetime.strptime(claim.timestamp, TIME_FORMAT).replace(tzinfo=UTC)
     except ValueError:
-        raise ApiError(
-            "IncompleteSignature", "The request needs a date as X-Amz-Date, for example 20261124T120000Z"
-        ) from None
+        raise _incomplete("The request needs a date as X-Amz-Date, for example 20261124T120000Z") from None
     if claim.timestamp[:8] != claim.date:
         raise _failure("The date of the credential scope differs from the date of the request")
-    latest = signed + max(SKEW, claim.lifetime)
+    latest = signed + (SKEW if claim.lifetime is None else claim.lifetime)
     if not signed - SKEW <= now <= latest:
         raise ApiError(
             "RequestExpired",
-            f"Request has expired: it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}; "
-            "set the clock of the machine that signs",
+            f"Request has expired: it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. "
+            "Sign it again; if the two clocks differ, set them.",
+        )
+
+
+def _check_signed_headers(claim: _Claim, received: Received) -> None:
+    needed = {"host", *(name for name in received.headers if name.startswith("x-amz-"))}
+    if claim.lifetime is None and "x-amz-date" not in needed:
+        needed.add("date")
+    missing = sorted(needed - set(claim.signed_headers))
+    if missing:
+        raise _failure(f"These headers must be signed: {', '.join(missing)}")
+    if "x-amz-security-token" in needed or any(name == "X-Amz-Security-Token" for name, _ in claim.query):
+        raise _failure(
+            "The security token included in the request is invalid: there are no temporary credentials here. Leave it "
+            "out (unset AWS_SESSION_TOKEN)."
         )
 
 
 def _body_hash(received: Received) -> str:
     actual = hashlib.sha256(received.body).hexdigest()
-    claimed = received.headers.get("x-amz-content-sha256")
-    if claimed is None:
-        return actual
-    if claimed != UNSIGNED and not hmac.compare_digest(claimed, actual):
+    claimed = received.headers.get("x-amz-content-sha256", actual)
+    if not hmac.compare_digest(claimed.encode(), actual.encode()):
         raise _failure("The body does not have the hash of the header x-amz-content-sha256")
-    return claimed
+    return actual
 
 
 class _Canonical(SigV4Auth):  # type: ignore[misc]  # botocore has no types
-    """botocore's signer with the signed headers chosen by the client."""
+    """botocore's signer with the headers, the query and the body's hash that the client has signed."""
 
     def __init__(self, credentials: Credentials, claim: _Claim, body_hash: str) -> None:
         super().__init__(credentials, claim.service, claim.region)
@@ -200,22 +226,19 @@ class _Canonical(SigV4Auth):  # type: ignore[misc]  # botocore has no types
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
         chosen = HTTPHeaders()
         for name in self._claim.signed_headers:
-            chosen[name.lower()] = request.headers[name]
+            chosen[name] = request.headers[name]
         return chosen
 
     def canonical_query_string(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
-        pairs = parse_qsl(self._claim.query, keep_blank_values=True)
-        encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in pairs)
+        encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in self._claim.query)
         return "&".join(f"{name}={value}" for name, value in encoded)
 
 
 def _sign(received: Received, claim: _Claim, key: Key, body_hash: str) -> str:
-    headers = {name: received.headers.get(name, "") for name in claim.signed_headers}
-    request = AWSRequest(
-        method=received.method, url=f"http://{headers.get('host', '')}{received.path}", data=received.body
-    )
-    for name, value in headers.items():
-        request.headers[name] = value
+    # The URL gives the path only: the canonical form takes the host from the signed headers.
+    request = AWSRequest(method=received.method, url=f"http://host{received.path}", data=received.body)
+    for name in claim.signed_headers:
+        request.headers[name] = received.headers.get(name, "")
     request.context["timestamp"] = claim.timestamp
     signer = _Canonical(Credentials(claim.access_key_id, key.secret), claim, body_hash)
     signature: str = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)

@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import secrets
 import signal
 import string
@@ -78,6 +79,7 @@ def run(
     )
     config_file.check(settings)
     logs.configure(level=logging.DEBUG if verbose else logging.INFO)
+    _raise_file_limit()
     if settings.engines == "real" and os.geteuid() != 0:
         raise click.ClickException(
             "the real engines need root: run with sudo, or rehearse without a data plane: twinbore up --engines fake"
@@ -98,6 +100,12 @@ def run(
             f"{error.filename}: {error.strerror}; choose another --state or run as root"
         ) from error
     return 0
+
+
+def _raise_file_limit() -> None:
+    """A data-plane process costs a descriptor or two: take as many as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

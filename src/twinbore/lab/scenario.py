@@ -20,6 +20,15 @@ SUBNET_CIDR: Final = "10.0.1.0/24"
 VPC_HOST_ADDRESS: Final = "10.0.1.10"
 CUSTOMER_ASN: Final = 65000
 
+_SOURCE_NAT: Final = """\
+table ip lab_source_nat {
+    chain postrouting {
+        type nat hook postrouting priority srcnat
+        iifname "lan" oifname != "wan" masquerade
+    }
+}
+"""
+
 T = TypeVar("T")
 
 
@@ -123,11 +132,7 @@ def first(items: list[dict[str, Any]]) -> dict[str, Any]:
 @contextmanager
 def source_nat(router: str) -> Iterator[None]:
     """Source NAT on a router, for what comes from its LAN and leaves through a tunnel."""
-    ruleset = (
-        "table ip lab_source_nat { chain postrouting { type nat hook postrouting priority srcnat;\n"
-        'iifname "lan" oifname != "wan" masquerade\n} }'
-    )
-    run(["nft", "-f", "-"], namespace=router, text=ruleset)
+    run(["nft", "-f", "-"], namespace=router, text=_SOURCE_NAT)
     try:
         yield
     finally:

@@ -36,18 +36,36 @@ def state_of(pid: int) -> str:
         return "gone"
 
 
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def target(pid: int, entry: str) -> Path | None:
+    link = Path(f"/proc/{pid}/{entry}")
+    return link.readlink() if link.is_symlink() else None
+
+
+async def written(log: Path, word: str) -> None:
+    """Wait until a log has a word in it."""
+    for _ in range(500):
+        if word in log.read_text():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{word} never came")
+
+
 def test_start_reaches_the_program_and_records_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         sleeper = process(tmp_path)
         await sleeper.start()
         pid = sleeper.pid
         assert pid is not None
-        assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"/bin/sleep\x0060\x00"
+        assert command_line(pid) == b"/bin/sleep\x0060\x00"
         assert Identity.parse((tmp_path / "sleeper.pid").read_text()) == Identity.of(pid) == sleeper.identity
         assert os.getsid(pid) == pid
-        assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
-        assert {Path(f"/proc/{pid}/fd/{n}").readlink() for n in (1, 2)} == {tmp_path / "sleeper.log"}
-        assert not Path(f"/proc/{pid}/fd/3").is_symlink()
+        assert target(pid, "cwd") == Path("/")
+        assert {target(pid, f"fd/{n}") for n in (1, 2)} == {tmp_path / "sleeper.log"}
+        assert target(pid, "fd/3") is None
         assert await sleeper.stop()
         assert state_of(pid) == "gone"
         assert not (tmp_path / "sleeper.pid").exists()
@@ -157,8 +175,7 @@ def test_stop_kills_what_ignores_sigterm(tmp_path: Path) -> None:
     async def scenario() -> None:
         stubborn = process(tmp_path, "/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
         await stubborn.start()
-        while "ready" not in (tmp_path / "sleeper.log").read_text():
-            await asyncio.sleep(0.01)
+        await written(tmp_path / "sleeper.log", "ready")
         assert await stubborn.stop(grace=0.3)
         assert stubborn.exit_reason == "was killed by SIGKILL"
 

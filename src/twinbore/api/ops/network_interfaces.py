@@ -195,7 +195,7 @@ def _address(call: Call, subnet: r.Subnet, wanted: str | None) -> IPv4Address:
     if not first <= address <= last:
         raise ApiError(
             "InvalidParameterValue",
-            f"Address {address} is in subnet's reserved address range. Allowed for PrivateIpAddress: {first} to {last}.",
+            f"Address {address} is in subnet's reserved address range. Allowed PrivateIpAddress: {first} to {last}.",
         )
     if wanted in taken:
         raise ApiError("InvalidIPAddress.InUse", f"Address {address} is in use.")

@@ -9,7 +9,10 @@ Decisions:
 * Graceful restart is off: it would keep the routes of a dead tunnel, and so defeat failover.
 * An imported route is marked with its neighbour's ASN (`learned_from`), and a session does not announce what is marked
   with its own peer's ASN. The mark, not the AS_PATH's first element, which the customer writes.
-* A route is accepted whatever its prefix, the default route included; BIRD refuses only what can never be routed.
+* What we use of other connections is announced too (CloudHub): learned routes, and static connections' routes, which
+  have no ASN and go to every session.
+* A route is accepted whatever its prefix, the default route included, but for 169.254.0.0/16: the tunnels' inside
+  addresses are there, and a customer that announced one of another's would draw its traffic.
 * The MED is set on everything we announce; a MED learned from another customer is not passed on (RFC 4271, 5.1.4).
 
 References: BIRD 2.0 User's Guide, chapters 3.2 (global), 5.3 (filters), 6 (protocols bfd, bgp, kernel, pipe, static).
@@ -29,6 +32,7 @@ LOG_BYTES: Final = 262144
 """Size of a log file; the one before it is kept beside it."""
 
 ASN_MAX: Final = 2**32 - 1
+LINK_LOCAL: Final = "169.254.0.0/16"
 STATIC_PREFERENCE: Final = 50000
 """Above BGP's 100 by so much that a tie-break can be subtracted."""
 
@@ -130,7 +134,11 @@ def _session(session: BgpSession) -> Iterator[str]:
     yield "  ipv4 {"
     yield f"    table in_{name};"
     yield f"    cost {_number('tie-break', session.tie_break, 0, 9999) + 1};"
-    yield f"    import filter {{ learned_from = {asn}; accept; }};"
+    yield "    import filter {"
+    yield f"      if net ~ [ {LINK_LOCAL}+ ] then reject;"
+    yield f"      learned_from = {asn};"
+    yield "      accept;"
+    yield "    };"
     yield f"    import limit {_number('import limit', session.import_limit, 1, 1000000)} action disable;"
     yield "    export filter {"
     yield f"      if defined(learned_from) && learned_from = {asn} then reject;"

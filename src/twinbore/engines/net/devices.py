@@ -183,7 +183,10 @@ def _configure_port(sock: RouteSocket, port: Port) -> bool:
 def _ensure_tap(sock: RouteSocket, port: Port) -> list[str]:
     if port.device in sock.links():
         return []
-    handle = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        handle = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "/dev/net/tun is missing: load the kernel module tun") from None
     try:
         request = struct.pack("16sH22x", port.device.encode(), _IFF_TAP | _IFF_NO_PI)
         fcntl.ioctl(handle, _TUNSETIFF, request)

@@ -1,0 +1,91 @@
+"""Fingerprints: which changes touch SAs and how, what survives an agent, and that no key is in the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.engines.tunnels import KEY, tunnel
+from twinbore.engines.ipsec.charon_config import connection, shared_key
+from twinbore.engines.ipsec.fingerprints import Due, Fingerprint, Ledger
+from twinbore.engines.ipsec.proposals import EVERYTHING
+
+LEDGER = Ledger.empty("1 2 boot")
+
+
+def fingerprint(**changes: Any) -> Fingerprint:
+    options = changes.pop("options", None)
+    made = tunnel(options=options, **changes)
+    return LEDGER.of(connection(made, 2, EVERYTHING), shared_key(made))
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({"options": {"phase1_lifetime_seconds": 10000}}, Due.NOTHING),
+        ({"options": {"phase2_lifetime_seconds": 1800}}, Due.NOTHING),
+        ({"options": {"rekey_margin_time_seconds": 100}}, Due.NOTHING),
+        ({"options": {"rekey_fuzz_percentage": 10}}, Due.NOTHING),
+        ({"options": {"dpd_timeout_seconds": 90}}, Due.NOTHING),
+        ({"options": {"dpd_timeout_action": "restart"}}, Due.NOTHING),
+        ({"initiate": True}, Due.NOTHING),
+        ({"options": {"phase1_dh_group_numbers": (14,)}}, Due.RENEGOTIATE),
+        ({"options": {"phase2_encryption_algorithms": ("AES256",)}}, Due.RENEGOTIATE),
+        ({"options": {"replay_window_size": 64}}, Due.RENEGOTIATE),
+        ({"encapsulate": True}, Due.RENEGOTIATE),
+        ({"local_ts": ("10.0.0.0/8",)}, Due.RENEGOTIATE),
+        ({"if_id": 7}, Due.RENEGOTIATE),
+        ({"pre_shared_key": "another.key"}, Due.RESTART),
+        ({"remote_address": "198.51.100.2"}, Due.RESTART),
+        ({"remote_identity": "198.51.100.2"}, Due.RESTART),
+        ({"local_identity": "203.0.113.9"}, Due.RESTART),
+    ],
+    ids=str,
+)
+def test_what_a_change_asks_of_existing_sas(changes: dict[str, Any], due: Due) -> None:
+    before, after = fingerprint(), fingerprint(**changes)
+    assert not before.same_as(after)
+    assert before.change_to(after) is due
+
+
+def test_no_change_asks_for_nothing() -> None:
+    assert fingerprint().same_as(fingerprint())
+    assert fingerprint().change_to(fingerprint()) is Due.NOTHING
+
+
+@pytest.mark.parametrize("due", [Due.RENEGOTIATE, Due.RESTART])
+def test_what_is_due_stays_due_over_a_further_change_of_timers(due: Due) -> None:
+    before = replace(fingerprint(), due=due)
+    assert before.change_to(fingerprint(options={"dpd_timeout_seconds": 90})) is due
+
+
+def test_a_ledger_comes_back_for_the_same_process_only(tmp_path: Path) -> None:
+    path = tmp_path / "loaded.json"
+    ledger = Ledger.empty("1 2 boot")
+    made = tunnel()
+    entry = replace(ledger.of(connection(made, 2, EVERYTHING), shared_key(made)), due=Due.RENEGOTIATE)
+    ledger.connections["vpn-1"] = entry
+    ledger.write(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert KEY not in path.read_text()
+    again = Ledger.read(path, "1 2 boot")
+    assert again == ledger
+    assert again.of(connection(made, 2, EVERYTHING), shared_key(made)).same_as(entry)
+    assert Ledger.read(path, "1 3 boot").connections == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"process": "1 2 boot"}', '{"process": 1, "connections": {"a": {}}}'])
+def test_a_damaged_file_is_an_empty_ledger(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "loaded.json"
+    path.write_text(text)
+    ledger = Ledger.read(path, "1 2 boot")
+    assert (ledger.process, ledger.connections) == ("1 2 boot", {})
+
+
+def test_salts_differ_so_that_equal_keys_do_not_look_equal() -> None:
+    made = tunnel()
+    body, key = connection(made, 2, EVERYTHING), shared_key(made)
+    assert Ledger.empty("x").of(body, key).everything != Ledger.empty("x").of(body, key).everything
