@@ -10,19 +10,23 @@
 //! * [`selector`], [`replay`], [`crypto`], [`packet`]: pure, no I/O, no clock;
 //! * [`sa`], [`tables`], [`tunnel`], [`counters`], [`events`]: what control and workers share;
 //! * [`batch`], [`esp`], [`outbound`], [`inbound`]: what happens to one batch of packets, without I/O;
-//! * [`netns`], [`io`], [`worker`], [`dataplane`]: sockets, devices and threads.
+//! * [`netns`], [`io`], [`worker`], [`dataplane`]: sockets, devices and threads;
+//! * [`xfrm`], [`ike`], [`control`]: what charon, its peers and the agent talk to.
 //!
 //! References: RFC 4303 (ESP), RFC 4106 (AES-GCM), RFC 3602, 2404 and 4868 (AES-CBC, HMAC), RFC 3948 (UDP
 //! encapsulation), RFC 6040 (ECN), linux/if_tun.h, linux/virtio_net.h, linux/udp.h.
 
 pub mod batch;
+pub mod control;
 pub mod counters;
 pub mod crypto;
 pub mod dataplane;
 pub mod esp;
 pub mod events;
+pub mod ike;
 pub mod inbound;
 pub mod io;
+pub mod log;
 pub mod netns;
 pub mod outbound;
 pub mod packet;
@@ -32,3 +36,4 @@ pub mod selector;
 pub mod tables;
 pub mod tunnel;
 pub mod worker;
+pub mod xfrm;

@@ -3,11 +3,11 @@
 //! charon's `kernel-netlink` plugin installs SAs and policies with about a dozen messages of linux/xfrm.h and listens to
 //! four kinds of events. Here those messages end (the shim in charon sends them over a UNIX socket), in the layers
 //!
-//! * [`netlink`], [`uapi`], [`records`], [`request`], [`algorithm`], [`message`]: octets to typed values and back, pure;
+//! * [`netlink`], [`uapi`], [`records`], [`replay_state`], [`algorithm`], [`request`], [`message`]: octets to typed values and back, pure;
 //! * [`sad`], [`spd`], [`lifetime`], [`generation`], [`publish`]: the databases of RFC 4301 4.4 and their rules, pure,
 //!   with time as an argument;
 //! * [`engine`], [`upkeep`]: a request, the passing of time or an event of the data path, applied to the databases;
-//! * [`seqpacket`], [`server`]: the sockets.
+//! * [`controller`], [`seqpacket`], [`server`]: the threads and the sockets.
 //!
 //! **Answers.** charon sends one request at a time and waits without a limit, so every request gets exactly one answer:
 //! the data asked for, or an acknowledgement (NLMSG_ERROR, 0 or a negative errno). What the kernel would accept and we
@@ -31,6 +31,7 @@
 //! References: linux/xfrm.h, linux/netlink.h, net/xfrm/xfrm_user.c, RFC 4301, strongSwan's kernel_netlink_ipsec.c.
 
 pub mod algorithm;
+pub mod controller;
 pub mod engine;
 pub mod generation;
 pub mod lifetime;
@@ -38,6 +39,7 @@ pub mod message;
 pub mod netlink;
 pub mod publish;
 pub mod records;
+pub mod replay_state;
 pub mod request;
 pub mod sad;
 pub mod seqpacket;

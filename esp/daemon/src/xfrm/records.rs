@@ -1,7 +1,7 @@
 //! The structures of linux/xfrm.h, field by field, in both directions.
 //!
 //! A value here has the fields of the C structure under the same names, ports and SPIs in host order. Sizes and paddings
-//! are those of 64-bit Linux; a test compares the sizes with the ones the compiler of the kernel's headers gives.
+//! are those of 64-bit Linux.
 
 use std::net::{IpAddr, Ipv6Addr};
 

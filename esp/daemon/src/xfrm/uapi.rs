@@ -86,6 +86,7 @@ pub const MODE_TUNNEL: u8 = 1;
 
 /// Flags of `struct xfrm_usersa_info`.
 pub const STATE_NOECN: u8 = 1;
+pub const STATE_DECAP_DSCP: u8 = 2;
 pub const STATE_ESN: u8 = 128;
 /// Flag of XFRMA_SA_EXTRA_FLAGS: keep the inner DSCP to ourselves.
 pub const XFLAG_DONT_ENCAP_DSCP: u32 = 1;

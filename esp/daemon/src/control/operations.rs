@@ -1,0 +1,162 @@
+//! What the operations of the control socket do.
+
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::report::{self, TunnelReport};
+use super::wire::{Code, Failure, Operation};
+use crate::dataplane::{Dataplane, TunSpec};
+use crate::ike::IkeRouter;
+use crate::log;
+use crate::xfrm::controller::Controller;
+use crate::xfrm::engine::Effects;
+
+pub struct Operations {
+    pub controller: Arc<Controller<Arc<Dataplane>>>,
+    pub ike: Arc<IkeRouter>,
+    pub workers: usize,
+    pub natt_port: u16,
+    /// Held while tunnels change: to look and then to change is one step.
+    changing: Mutex<()>,
+}
+
+impl Operations {
+    pub fn new(
+        controller: Arc<Controller<Arc<Dataplane>>>,
+        ike: Arc<IkeRouter>,
+        workers: usize,
+        natt_port: u16,
+    ) -> Operations {
+        Operations { controller, ike, workers, natt_port, changing: Mutex::new(()) }
+    }
+
+    pub fn perform(&self, operation: Operation) -> Result<Value, Failure> {
+        match operation {
+            Operation::Hello {} => Ok(self.hello()),
+            Operation::AddTunnel { if_id, netns, name, mtu } => {
+                self.add_tunnel(&TunSpec { if_id, netns, name, mtu }).map(|changed| json!({"changed": changed}))
+            }
+            Operation::RemoveTunnel { if_id } => self.remove_tunnel(if_id).map(|changed| json!({"changed": changed})),
+            Operation::ListTunnels {} => {
+                let tunnels: Vec<TunnelReport> = self.dataplane().tuns().into_iter().map(TunnelReport::from).collect();
+                Ok(json!({"tunnels": tunnels}))
+            }
+            Operation::ListSas {} => Ok(json!({"sas": self.controller.read(report::sas)})),
+            Operation::RemoveSas { if_id } => Ok(self.remove_sas(if_id)),
+            Operation::Stats {} => Ok(self.stats()),
+        }
+    }
+
+    fn dataplane(&self) -> &Dataplane {
+        &self.controller.data
+    }
+
+    fn hello(&self) -> Value {
+        let features = self.dataplane().features();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": process::id(),
+            "workers": self.workers,
+            "natt_port": self.natt_port,
+            "uptime_s": self.controller.uptime().as_millis() as f64 / 1000.0,
+            "features": {
+                "tun_csum": features.tun_csum,
+                "tun_tso": features.tun_tso,
+                "tun_uso": features.tun_uso,
+                "udp_gso": features.udp_gso,
+                "udp_gro": features.udp_gro,
+            },
+        })
+    }
+
+    /// Whether anything had to be done.
+    fn add_tunnel(&self, spec: &TunSpec) -> Result<bool, Failure> {
+        if spec.if_id == 0 {
+            return Err(Failure::new(Code::InvalidArgument, "if_id 0: 1 to 4294967295 is allowed"));
+        }
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.dataplane().tuns().into_iter().find(|tun| tun.spec.if_id == spec.if_id);
+        let present = match present {
+            Some(tun) if tun.lost => {
+                self.dataplane().remove_tun(spec.if_id)?;
+                None
+            }
+            other => other.map(|tun| tun.spec),
+        };
+        match present {
+            None => {
+                self.dataplane().add_tun(spec)?;
+                log::notice(format_args!("tunnel {} is {} (mtu {})", spec.if_id, place(spec), spec.mtu));
+                Ok(true)
+            }
+            Some(present) if present == *spec => Ok(false),
+            Some(present) if (&present.netns, &present.name) == (&spec.netns, &spec.name) => {
+                self.dataplane().set_mtu(spec.if_id, spec.mtu)?;
+                log::notice(format_args!("tunnel {} has mtu {}", spec.if_id, spec.mtu));
+                Ok(true)
+            }
+            Some(present) => {
+                let text = format!(
+                    "tunnel {} is {}, not {}: remove it first",
+                    spec.if_id,
+                    place(&present),
+                    place(spec)
+                );
+                Err(Failure::new(Code::Conflict, text))
+            }
+        }
+    }
+
+    fn remove_tunnel(&self, if_id: u32) -> Result<bool, Failure> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = self.dataplane().remove_tun(if_id)?;
+        if changed {
+            log::notice(format_args!("tunnel {if_id} removed"));
+        }
+        Ok(changed)
+    }
+
+    fn remove_sas(&self, if_id: u32) -> Value {
+        let ((sas, policies), _) = self.controller.change(|engine, _, effects: &mut Effects| {
+            let (sas, policies) = engine.remove_tunnel(if_id);
+            effects.changed = sas + policies > 0;
+            if effects.changed {
+                effects.notes.push(format!("{sas} SAs and {policies} policies of if_id {if_id} removed on request"));
+            }
+            (sas, policies)
+        });
+        json!({"changed": sas + policies > 0, "sas": sas, "policies": policies})
+    }
+
+    fn stats(&self) -> Value {
+        #[derive(Serialize)]
+        struct Databases {
+            sas: usize,
+            orphan_sas: usize,
+            larval_sas: usize,
+            policies: usize,
+            clients: usize,
+        }
+        let databases = self.controller.read(|engine, _| Databases {
+            sas: engine.sad.installed().count(),
+            orphan_sas: engine.sad.installed().filter(|installed| engine.is_orphan(installed)).count(),
+            larval_sas: engine.sad.larval_count(),
+            policies: engine.spd.len(),
+            clients: engine.generations.count(),
+        });
+        let snapshot = self.dataplane().counters();
+        let mut drops = snapshot.drops;
+        drops.insert("ike_not_taken", self.ike.dropped());
+        json!({"counters": snapshot.totals, "drops": drops, "xfrm": databases})
+    }
+}
+
+fn place(spec: &TunSpec) -> String {
+    match &spec.netns {
+        Some(netns) => format!("{} in namespace {netns}", spec.name),
+        None => format!("{} in the underlay", spec.name),
+    }
+}

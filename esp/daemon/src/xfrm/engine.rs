@@ -1,0 +1,214 @@
+//! A request, applied to the databases.
+//!
+//! Pure: time, randomness and the requester's generation are arguments; what follows from a request besides its answer
+//! is collected in [`Effects`] for the server to carry out.
+
+use super::generation::{Generation, Generations};
+use super::message::{self, Notification, Octets};
+use super::netlink::{Header, Message, acknowledgement};
+use super::publish::{self, PolicyIndex};
+use super::records::{AeId, PolicyInfo};
+use super::request::{Direction, PolicyId, Request, SaRequest, sa_id};
+use super::sad::{Entry, Installed, Sad};
+use super::spd::Spd;
+use super::uapi::msg;
+use super::{Now, Refusal};
+use crate::tables::Tables;
+
+/// What is to be done besides answering.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The databases changed: publish a new snapshot.
+    pub changed: bool,
+    pub notifications: Vec<Notification>,
+    /// Lines for the log.
+    pub notes: Vec<String>,
+}
+
+/// The databases and who writes them.
+pub struct Engine {
+    pub sad: Sad,
+    pub spd: Spd,
+    pub generations: Generations,
+    /// Number of the last ACQUIRE.
+    pub(super) acquires: u32,
+    random: Box<dyn FnMut() -> u32 + Send>,
+}
+
+/// An answer: data, or an acknowledgement.
+enum Answer {
+    Data(Octets),
+    Done,
+}
+
+impl Engine {
+    /// `random` gives the SPIs; they must not be predictable.
+    pub fn new(random: impl FnMut() -> u32 + Send + 'static) -> Engine {
+        Engine {
+            sad: Sad::default(),
+            spd: Spd::default(),
+            generations: Generations::default(),
+            acquires: 0,
+            random: Box::new(random),
+        }
+    }
+
+    /// Carries out one request and returns its one answer.
+    pub fn handle(
+        &mut self,
+        message: &Message<'_>,
+        generation: Generation,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Octets {
+        let header = &message.header;
+        let result =
+            Request::parse(message).and_then(|request| self.apply(request, header, generation, now, effects));
+        match result {
+            Ok(Answer::Data(octets)) => octets,
+            Ok(Answer::Done) => acknowledgement(header, 0),
+            Err(refusal) => {
+                // charon asks to find out what is there: that is nothing to tell about.
+                if !matches!(refusal.errno, libc::ESRCH | libc::ENOENT | libc::EEXIST) {
+                    effects.notes.push(format!("{} refused: {refusal}", msg::name(header.kind)));
+                }
+                acknowledgement(header, refusal.errno)
+            }
+        }
+    }
+
+    /// The answer to a message whose length is not what it says.
+    pub fn refuse_malformed(&self, header: &Header, effects: &mut Effects) -> Octets {
+        let text = format!("{} refused: its length {} is not that of the message", msg::name(header.kind), header.len);
+        effects.notes.push(text);
+        acknowledgement(header, libc::EINVAL)
+    }
+
+    /// The snapshot for the data path.
+    pub fn tables(&self) -> Tables {
+        publish::tables(&self.sad, &self.spd)
+    }
+
+    /// Removes everything of a tunnel; returns the number of SAs and of policies.
+    pub fn remove_tunnel(&mut self, if_id: u32) -> (usize, usize) {
+        let sas = self.sad.remove_if(|installed| installed.sa.config.if_id == if_id);
+        let policies = self.spd.remove_if(|id, _| id.if_id == if_id);
+        (sas, policies)
+    }
+
+    pub fn is_orphan(&self, installed: &Installed) -> bool {
+        !self.generations.is_connected(installed.generation)
+    }
+
+    fn apply(
+        &mut self,
+        request: Request,
+        header: &Header,
+        generation: Generation,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        match request {
+            Request::AllocSpi(range) => {
+                let info = self.sad.allocate(&range, generation, now, &mut self.random)?;
+                return Ok(Answer::Data(message::sa(header, &info, &[])));
+            }
+            Request::NewSa(request) => self.install(*request, false, generation, now, effects)?,
+            Request::UpdateSa(request) => self.install(*request, true, generation, now, effects)?,
+            Request::DeleteSa(id) => {
+                if let Entry::Installed(installed) = self.sad.remove(id)? {
+                    effects.notes.push(format!("SA removed: {}", describe(&installed)));
+                    effects.changed = true;
+                }
+            }
+            Request::GetSa(id) => {
+                let installed = self.sad.find(id)?;
+                return Ok(Answer::Data(message::sa(header, &installed.current_info(), &installed.attributes)));
+            }
+            Request::GetReplay(id) => return Ok(Answer::Data(self.replay(header, &id)?)),
+            Request::NewPolicy(request) => {
+                self.spd.add(*request, generation, now)?;
+                effects.changed = true;
+            }
+            Request::UpdatePolicy(request) => {
+                self.spd.update(*request, generation, now);
+                effects.changed = true;
+            }
+            Request::DeletePolicy(id) => {
+                self.spd.remove(&id)?;
+                effects.changed = true;
+            }
+            Request::GetPolicy(id) => return Ok(Answer::Data(self.policy(header, &id)?)),
+            Request::FlushSas => {
+                self.sad.flush();
+                effects.notes.push("all SAs removed on request".into());
+                effects.changed = true;
+            }
+            Request::FlushPolicies => {
+                self.spd.remove_if(|_, _| true);
+                effects.notes.push("all policies removed on request".into());
+                effects.changed = true;
+            }
+            Request::GetSpdInfo => return Ok(Answer::Data(message::spd_info(header))),
+            // The thresholds it sets are about the kernel's hash tables.
+            Request::SetSpdInfo => {}
+        }
+        Ok(Answer::Done)
+    }
+
+    fn install(
+        &mut self,
+        request: SaRequest,
+        update: bool,
+        generation: Generation,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let installed = if update {
+            self.sad.update(request, generation, now)?
+        } else {
+            self.sad.add(request, generation, now)?
+        };
+        effects.notes.push(format!("SA installed: {}", describe(installed)));
+        effects.changed = true;
+        Ok(())
+    }
+
+    fn replay(&self, header: &Header, id: &AeId) -> Result<Octets, Refusal> {
+        let installed = self.sad.find(sa_id(&id.sa_id)?)?;
+        let config = &installed.sa.config;
+        let id = AeId { saddr: config.src.into(), reqid: config.reqid, ..*id };
+        let sequence = installed.sa.replay_state();
+        let lifetime = installed.lifetime();
+        Ok(message::replay(header, &id, &sequence, config.replay_window, installed.esn_layout, &lifetime))
+    }
+
+    fn policy(&self, header: &Header, id: &PolicyId) -> Result<Octets, Refusal> {
+        let policy = self.spd.find(id)?;
+        let mut info: PolicyInfo = policy.info;
+        if let Some(template) = &policy.template {
+            let index = PolicyIndex::new(&self.spd);
+            let of_tunnel = |installed: &&Installed| {
+                let config = &installed.sa.config;
+                (config.if_id, config.reqid) == (id.if_id, template.reqid)
+                    && (index.direction(installed) == Some(Direction::Out)) == (id.direction == Direction::Out)
+            };
+            info.curlft.use_time = self.sad.installed().filter(of_tunnel).map(Installed::last_used).max().unwrap_or(0);
+        }
+        Ok(message::policy(header, &info, &policy.attributes))
+    }
+}
+
+/// An SA in one line, without its keys.
+pub fn describe(installed: &Installed) -> String {
+    let config = &installed.sa.config;
+    let encap = config.encap.map_or(String::new(), |encap| format!(" udp {}>{}", encap.src_port, encap.dst_port));
+    format!(
+        "spi {:08x} {} > {}{encap} if_id {} reqid {} {}",
+        config.spi, config.src, config.dst, config.if_id, config.reqid, config.suite
+    )
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,0 +1,113 @@
+//! From the databases to the snapshot that the data path works with.
+//!
+//! XFRM does not say which way an SA goes; it follows from how it was installed (the receiver chooses the SPI) or from
+//! the policies' templates. An SA is published for receiving unless it is known to be for sending, with the selectors of
+//! the inbound policies of its tunnel and request id: what they do not allow is dropped, so that an SA without a policy
+//! lets nothing in. An outbound policy is published with the SA that its template resolves to.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::records::Template;
+use super::request::{Direction, SaId};
+use super::sad::{Installed, Sad};
+use super::spd::Spd;
+use crate::sa::Sa;
+use crate::selector::Selector;
+use crate::tables::{InboundPolicy, Outbound, OutboundPolicy, Tables};
+
+/// The policies' templates and selectors, by `if_id` and request id.
+#[derive(Debug, Default)]
+pub struct PolicyIndex {
+    by_request: HashMap<(u32, u32), RequestPolicies>,
+}
+
+#[derive(Debug, Default)]
+struct RequestPolicies {
+    inbound: Vec<Selector>,
+    /// Outer (source, destination) of outbound templates.
+    outbound_ends: Vec<(IpAddr, IpAddr)>,
+}
+
+impl PolicyIndex {
+    pub fn new(spd: &Spd) -> PolicyIndex {
+        let mut index = PolicyIndex::default();
+        for (id, policy) in spd.iter() {
+            let (Some(template), Ok(selector)) = (&policy.template, id.selector.selector()) else { continue };
+            let place = index.by_request.entry((id.if_id, template.reqid)).or_default();
+            match id.direction {
+                Direction::In => place.inbound.push(selector),
+                Direction::Out => place.outbound_ends.extend(ends(template)),
+                // In the kernel for routed packets; here whatever leaves the TUN is subject to the inbound policy.
+                Direction::Forward => {}
+            }
+        }
+        index
+    }
+
+    /// Which way the SA goes; `None` when nothing tells.
+    pub fn direction(&self, installed: &Installed) -> Option<Direction> {
+        let config = &installed.sa.config;
+        let from_templates = || {
+            let place = self.by_request.get(&(config.if_id, config.reqid))?;
+            let matches = |(src, dst): &(IpAddr, IpAddr)| (*src, *dst) == (config.src, config.dst);
+            let reversed = |(src, dst): &(IpAddr, IpAddr)| (*dst, *src) == (config.src, config.dst);
+            if place.outbound_ends.iter().any(matches) {
+                Some(Direction::Out)
+            } else {
+                place.outbound_ends.iter().any(reversed).then_some(Direction::In)
+            }
+        };
+        installed.direction.or_else(from_templates)
+    }
+
+    fn inbound(&self, sa: &Sa) -> Arc<[Selector]> {
+        let place = self.by_request.get(&(sa.config.if_id, sa.config.reqid));
+        place.map(|place| place.inbound.as_slice()).unwrap_or_default().into()
+    }
+}
+
+/// The snapshot.
+pub fn tables(sad: &Sad, spd: &Spd) -> Tables {
+    let index = PolicyIndex::new(spd);
+    let mut tables = Tables::new();
+    for installed in sad.installed().filter(|installed| index.direction(installed) != Some(Direction::Out)) {
+        tables.add_inbound(Arc::clone(&installed.sa), InboundPolicy::Only(index.inbound(&installed.sa)));
+    }
+    let mut if_ids: Vec<u32> = spd.iter().map(|(id, _)| id.if_id).filter(|if_id| *if_id != 0).collect();
+    if_ids.dedup();
+    for if_id in if_ids {
+        let policies = spd.outbound(if_id).into_iter().filter_map(|(id, policy)| {
+            let selector = id.selector.selector().ok()?;
+            let sa = resolve(sad, if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
+            Some(OutboundPolicy { selector, sa })
+        });
+        tables.set_outbound(if_id, Outbound { policies: policies.collect() });
+    }
+    tables
+}
+
+/// The SA that an outbound template means now.
+pub fn resolve<'a>(sad: &'a Sad, if_id: u32, template: &Template) -> Option<&'a Installed> {
+    let (src, dst) = ends(template)?;
+    let fits = |installed: &&Installed| {
+        let config = &installed.sa.config;
+        config.if_id == if_id && config.reqid == template.reqid && config.dst == dst
+    };
+    if template.id.spi != 0 {
+        return sad.get(SaId { dst, spi: template.id.spi }).filter(fits);
+    }
+    sad.installed()
+        .filter(fits)
+        .filter(|installed| installed.sa.config.src == src)
+        .max_by_key(|installed| installed.installed_at())
+}
+
+fn ends(template: &Template) -> Option<(IpAddr, IpAddr)> {
+    Some((template.saddr.ip(template.family).ok()?, template.id.daddr.ip(template.family).ok()?))
+}
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

@@ -1,0 +1,292 @@
+//! The SA database (RFC 4301 4.4.2): what is installed, and SPIs that are reserved for a negotiation (larval entries).
+//!
+//! An SA is found by its destination and SPI. An entry keeps the structure and the attributes it came with, because
+//! charon reads them back to change an address or port: it reads the SA and its replay state, deletes it, and installs
+//! it again with what it read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::generation::Generation;
+use super::lifetime::Usage;
+use super::records::{LifetimeCurrent, SaInfo, SpiRange};
+use super::request::{Direction, SaId, SaRequest};
+use super::{Now, Refusal, uapi};
+use crate::sa::{Sa, SaConfig};
+
+/// How long an SPI stays reserved, the kernel's `sysctl_xfrm_acq_expires` of 30 s made ample for slow peers: charon's
+/// longest retransmission.
+pub const LARVAL_LIFETIME: Duration = Duration::from_secs(165);
+/// Random SPIs tried before a range counts as full.
+const SPI_ATTEMPTS: u32 = 1000;
+
+/// A reserved SPI.
+#[derive(Clone, Debug)]
+pub struct Larval {
+    pub info: SaInfo,
+    pub since: Duration,
+    pub generation: Generation,
+}
+
+/// An installed SA.
+#[derive(Debug)]
+pub struct Installed {
+    pub sa: Arc<Sa>,
+    pub info: SaInfo,
+    /// As GETSA returns them; with keys.
+    pub attributes: Zeroizing<Vec<u8>>,
+    pub esn_layout: bool,
+    /// What the message or the way it was installed says about it.
+    pub direction: Option<Direction>,
+    pub generation: Generation,
+    pub soft_sent: bool,
+    installed: Duration,
+    /// Seconds it had lived before it was installed again.
+    age_before: u64,
+    /// Unix seconds.
+    added: u64,
+}
+
+#[derive(Debug)]
+pub enum Entry {
+    Larval(Larval),
+    Installed(Installed),
+}
+
+#[derive(Debug, Default)]
+pub struct Sad {
+    entries: BTreeMap<SaId, Entry>,
+}
+
+impl Installed {
+    pub fn id(&self) -> SaId {
+        SaId { dst: self.sa.config.dst, spi: self.sa.config.spi }
+    }
+
+    /// Seconds since it was first installed.
+    pub fn age(&self, now: Now) -> u64 {
+        now.monotonic.saturating_sub(self.installed).as_secs() + self.age_before
+    }
+
+    /// On the monotonic clock.
+    pub fn installed_at(&self) -> Duration {
+        self.installed
+    }
+
+    pub fn packets(&self) -> u64 {
+        self.sa.usage.packets.load(Ordering::Relaxed)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.sa.usage.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Unix seconds of the last packet, 0 when there was none.
+    pub fn last_used(&self) -> u64 {
+        self.sa.usage.last_used.load(Ordering::Relaxed)
+    }
+
+    pub fn usage(&self, now: Now) -> Usage {
+        let first_used = self.sa.usage.first_used.load(Ordering::Relaxed);
+        Usage {
+            age: self.age(now),
+            in_use: (first_used != 0).then(|| now.wall.saturating_sub(first_used)),
+            bytes: self.bytes(),
+            packets: self.packets(),
+            short_sequence: (!self.sa.config.esn).then(|| self.sa.replay_state().out_seq),
+        }
+    }
+
+    pub fn lifetime(&self) -> LifetimeCurrent {
+        LifetimeCurrent {
+            bytes: self.bytes(),
+            packets: self.packets(),
+            add_time: self.added,
+            use_time: self.sa.usage.first_used.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The structure it came with, and its usage now.
+    pub fn current_info(&self) -> SaInfo {
+        SaInfo { curlft: self.lifetime(), ..self.info }
+    }
+
+    fn new(
+        request: SaRequest,
+        replaced: Option<&Installed>,
+        direction: Option<Direction>,
+        generation: Generation,
+        now: Now,
+    ) -> Result<Installed, Refusal> {
+        let sequence = request.sequence.or_else(|| replaced.map(|old| old.sa.replay_state())).unwrap_or_default();
+        let lifetime = request.lifetime.or_else(|| replaced.map(Installed::lifetime)).unwrap_or_default();
+        let config = SaConfig {
+            spi: request.id.spi,
+            src: request.src,
+            dst: request.id.dst,
+            if_id: request.if_id,
+            reqid: request.info.reqid,
+            suite: request.suite,
+            keys: request.keys,
+            encap: request.encap,
+            replay_window: request.replay_window,
+            esn: request.info.flags & uapi::STATE_ESN != 0,
+            sequence,
+            copy_dscp: request.copy_dscp,
+            decap_dscp: request.info.flags & uapi::STATE_DECAP_DSCP != 0,
+            ecn: request.info.flags & uapi::STATE_NOECN == 0,
+        };
+        let sa = Sa::new(config).map_err(|error| Refusal::malformed(error.to_string()))?;
+        sa.usage.bytes.store(lifetime.bytes, Ordering::Relaxed);
+        sa.usage.packets.store(lifetime.packets, Ordering::Relaxed);
+        sa.usage.first_used.store(lifetime.use_time, Ordering::Relaxed);
+        sa.usage.last_used.store(lifetime.use_time, Ordering::Relaxed);
+        let age_before = if lifetime.add_time == 0 { 0 } else { now.wall.saturating_sub(lifetime.add_time) };
+        Ok(Installed {
+            sa: Arc::new(sa),
+            info: request.info,
+            attributes: request.attributes,
+            esn_layout: request.esn_layout,
+            direction: request.direction.or(direction),
+            generation,
+            soft_sent: false,
+            installed: now.monotonic,
+            age_before,
+            added: now.wall - age_before,
+        })
+    }
+}
+
+impl Sad {
+    /// Reserves an SPI of the range and returns the structure with it.
+    ///
+    /// Errors: EINVAL for an empty range, ENOENT when no SPI is free.
+    pub fn allocate(
+        &mut self,
+        range: &SpiRange,
+        generation: Generation,
+        now: Now,
+        random: &mut dyn FnMut() -> u32,
+    ) -> Result<SaInfo, Refusal> {
+        let mut info = range.info;
+        let dst = info.id.daddr.ip(info.family)?;
+        if range.min > range.max {
+            return Err(Refusal::malformed(format!("SPI range {:#x} to {:#x} is empty", range.min, range.max)));
+        }
+        let size = u64::from(range.max - range.min) + 1;
+        let free = (0..SPI_ATTEMPTS)
+            .map(|_| range.min + (u64::from(random()) % size) as u32)
+            .find(|spi| !self.entries.contains_key(&SaId { dst, spi: *spi }));
+        let Some(spi) = free else {
+            return Err(Refusal::new(libc::ENOENT, format!("no SPI is free in {:#x} to {:#x}", range.min, range.max)));
+        };
+        info.id.spi = spi;
+        let larval = Larval { info, since: now.monotonic, generation };
+        self.entries.insert(SaId { dst, spi }, Entry::Larval(larval));
+        Ok(info)
+    }
+
+    /// NEWSA: installs an SA under an id that nobody has.
+    ///
+    /// Errors: EEXIST, EINVAL for parameters that do not fit.
+    pub fn add(&mut self, request: SaRequest, generation: Generation, now: Now) -> Result<&Installed, Refusal> {
+        let id = request.id;
+        if self.entries.contains_key(&id) {
+            return Err(Refusal::new(libc::EEXIST, "there is an SA with this destination and SPI"));
+        }
+        let installed = Installed::new(request, None, None, generation, now)?;
+        Ok(self.put(id, installed))
+    }
+
+    /// UPDSA: completes a larval entry, or replaces the parameters of an SA, which keeps its state.
+    ///
+    /// Errors: ESRCH, EINVAL for parameters that do not fit.
+    pub fn update(&mut self, request: SaRequest, generation: Generation, now: Now) -> Result<&Installed, Refusal> {
+        let id = request.id;
+        let installed = match self.entries.get(&id) {
+            None => return Err(unknown()),
+            // The receiver of packets chooses the SPI.
+            Some(Entry::Larval(_)) => Installed::new(request, None, Some(Direction::In), generation, now)?,
+            Some(Entry::Installed(old)) => Installed::new(request, Some(old), old.direction, generation, now)?,
+        };
+        Ok(self.put(id, installed))
+    }
+
+    /// Errors: ESRCH.
+    pub fn remove(&mut self, id: SaId) -> Result<Entry, Refusal> {
+        self.entries.remove(&id).ok_or_else(unknown)
+    }
+
+    pub fn get(&self, id: SaId) -> Option<&Installed> {
+        match self.entries.get(&id)? {
+            Entry::Installed(installed) => Some(installed),
+            Entry::Larval(_) => None,
+        }
+    }
+
+    /// As [`Sad::get`], with ESRCH; a larval entry has nothing to read.
+    pub fn find(&self, id: SaId) -> Result<&Installed, Refusal> {
+        self.get(id).ok_or_else(unknown)
+    }
+
+    pub fn installed(&self) -> impl Iterator<Item = &Installed> {
+        self.entries.values().filter_map(|entry| match entry {
+            Entry::Installed(installed) => Some(installed),
+            Entry::Larval(_) => None,
+        })
+    }
+
+    pub fn installed_mut(&mut self) -> impl Iterator<Item = &mut Installed> {
+        self.entries.values_mut().filter_map(|entry| match entry {
+            Entry::Installed(installed) => Some(installed),
+            Entry::Larval(_) => None,
+        })
+    }
+
+    pub fn larval_count(&self) -> usize {
+        self.entries.len() - self.installed().count()
+    }
+
+    /// Frees SPIs reserved too long ago.
+    pub fn expire_larval(&mut self, now: Now) {
+        self.entries.retain(|_, entry| match entry {
+            Entry::Larval(larval) => now.monotonic.saturating_sub(larval.since) < LARVAL_LIFETIME,
+            Entry::Installed(_) => true,
+        });
+    }
+
+    /// Removes every SA that `doomed` says, and returns their number.
+    pub fn remove_if(&mut self, mut doomed: impl FnMut(&Installed) -> bool) -> usize {
+        let before = self.entries.len();
+        self.entries.retain(|_, entry| match entry {
+            Entry::Larval(_) => true,
+            Entry::Installed(installed) => !doomed(installed),
+        });
+        before - self.entries.len()
+    }
+
+    /// Removes everything, larval entries too.
+    pub fn flush(&mut self) {
+        self.entries.clear();
+    }
+
+    fn put(&mut self, id: SaId, installed: Installed) -> &Installed {
+        self.entries.insert(id, Entry::Installed(installed));
+        match self.entries.get(&id) {
+            Some(Entry::Installed(installed)) => installed,
+            _ => unreachable!("the entry was just inserted"),
+        }
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(libc::ESRCH, "there is no SA with this destination and SPI")
+}
+
+#[cfg(test)]
+#[path = "sad_tests.rs"]
+mod tests;
