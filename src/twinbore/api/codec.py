@@ -38,13 +38,15 @@ from twinbore.api.errors import ApiError
 
 CURRENT_VERSION: Final = "2016-11-15"
 FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
-INTEGER_BITS: Final = {"integer": 32, "long": 64}
+INTEGER_LIMIT: Final = 1 << 63
+"""Whole numbers are smaller; what a member takes is said by its operation, which knows the reason."""
+
 POSITIONAL_LISTS: Final = frozenset({"VpnTunnelOptionsSpecificationsList"})
 """Shapes of lists whose positions mean something (tunnel 1, tunnel 2). Clients cannot write an item without members,
 so one that is missing before another is an empty one."""
 MAX_POSITION: Final = 100
 _VERSION: Final = re.compile(r"20[01][0-9]-[0-9]{2}-[0-9]{2}", re.ASCII)
-_INDEX: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_INDEX: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _ILLEGAL_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -166,10 +168,9 @@ def _positional_list(shape: Shape, items: dict[int, Node | str], path: str) -> l
 
 def _scalar(shape: Shape, text: str, path: str) -> Any:
     kind = shape.type_name
-    if kind in INTEGER_BITS:
-        limit = 1 << (INTEGER_BITS[kind] - 1)
-        if not _INTEGER.fullmatch(text) or not -limit <= int(text) < limit:
-            raise errors.invalid_value(path, text, f"a whole number from {-limit} to {limit - 1}")
+    if kind in ("integer", "long"):
+        if not _INTEGER.fullmatch(text) or abs(int(text)) >= INTEGER_LIMIT:
+            raise errors.invalid_value(path, text, "a whole number")
         return int(text)
     if kind == "boolean":
         if text.lower() not in ("true", "false"):

@@ -45,4 +45,4 @@ class Engine(Protocol[Desired, Observed]):
         """Let go of sockets and watchers; the data plane runs on."""
 
     async def teardown(self) -> Changes:
-        """Stop the data plane and remove every trace of it."""
+        """Stop the data plane and remove every trace of it, also what a former agent left; needs no `start`."""

@@ -95,6 +95,10 @@ class Service:
         """Plugs a network interface into the workload in `namespace`."""
         run(twinbore("plug", eni, "--netns", namespace, "--state", self.state))
 
+    def unplug(self, eni: str) -> None:
+        """Unplugs a network interface."""
+        run(twinbore("unplug", eni, "--state", self.state))
+
     def status(self) -> str:
         """What `twinbore status` says."""
         return run(twinbore("status", "--state", self.state))

@@ -9,7 +9,7 @@ import base64
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import AddressValueError, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any, Final, TypeVar
 
 from twinbore.api import errors
@@ -38,6 +38,7 @@ Filters = Mapping[str, Callable[[Row], object]]
 
 MIN_PAGE: Final = 5
 MAX_PAGE: Final = 1000
+_CIDR: Final = re.compile(r"[0-9.]+/(0|[1-9][0-9]?)", re.ASCII)
 _PLACE: Final = "twinbore:"
 
 
@@ -202,17 +203,16 @@ def _start(token: str | None) -> int:
 
 def cidr(name: str, text: str) -> IPv4Network:
     """An IPv4 CIDR block without host bits. Raises InvalidParameterValue in AWS's words."""
+    invalid = f"Value ({text}) for parameter {name} is invalid."
     try:
-        return IPv4Network(text)
-    except (AddressValueError, ValueError):
-        pass
-    try:
-        canonical = IPv4Network(text, strict=False)
-    except (AddressValueError, ValueError):
+        network = IPv4Network(text, strict=False)
+    except ValueError:
+        network = None
+    if network is None or not _CIDR.fullmatch(text):
         raise ApiError(
-            "InvalidParameterValue", f"Value ({text}) for parameter {name} is invalid. This is not a valid CIDR block."
-        ) from None
-    raise ApiError(
-        "InvalidParameterValue",
-        f"Value ({text}) for parameter {name} is invalid. The CIDR block has host bits set; use {canonical}.",
-    )
+            "InvalidParameterValue",
+            f"{invalid} This is not a valid CIDR block: an IPv4 block as 10.0.0.0/16 is needed.",
+        )
+    if str(network) != text:
+        raise ApiError("InvalidParameterValue", f"{invalid} The CIDR block has host bits set; use {network}.")
+    return network

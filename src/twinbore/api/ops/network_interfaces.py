@@ -128,12 +128,10 @@ def modify_network_interface_attribute(call: Call, request: Request) -> Response
     refuse_others(request, "NetworkInterfaceId", "Description", "SourceDestCheck", "Groups")
     interface = _lookup(call, request)
     _check_groups(request)
-    given = {name: request[name].get("Value") for name in ("Description", "SourceDestCheck") if name in request}
+    given = {name: request[name]["Value"] for name in ("Description", "SourceDestCheck") if name in request}
     if len(given) != 1:
         raise errors.combination("Exactly one of Description and SourceDestCheck may be modified at a time.")
     (name, value), *_ = given.items()
-    if value is None:
-        raise errors.missing_parameter(f"{name}.Value")
     if name == "Description":
         _check_description(value)
         call.tx.update(interface, description=value)

@@ -113,14 +113,10 @@ def delete_subnet(call: Call, request: Request) -> Response:
 def modify_subnet_attribute(call: Call, request: Request) -> Response:
     """MapPublicIpOnLaunch is kept and shown; nothing is launched here, so nothing follows from it."""
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    for name, given in request.items():
-        value = given.get("Value") if isinstance(given, dict) else given
-        if name == "MapPublicIpOnLaunch":
-            if value is None:
-                raise errors.missing_parameter("MapPublicIpOnLaunch.Value")
-            subnet = call.tx.update(subnet, map_public_ip_on_launch=value)
-        elif name != "SubnetId" and value:
-            raise errors.unsupported(f"The parameter {name} is not supported by Twinbore: leave it out.")
+    values = {name: given["Value"] if isinstance(given, dict) else given for name, given in request.items()}
+    refuse_others(values, "SubnetId", "MapPublicIpOnLaunch")
+    if "MapPublicIpOnLaunch" in values:
+        call.tx.update(subnet, map_public_ip_on_launch=values["MapPublicIpOnLaunch"])
     return {}
 
 

@@ -118,15 +118,13 @@ def delete_vpc(call: Call, request: Request) -> Response:
 @operation("ModifyVpcAttribute")
 def modify_vpc_attribute(call: Call, request: Request) -> Response:
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
-    given = {name: value.get("Value") for name, value in request.items() if name != "VpcId"}
+    given = {name: value["Value"] for name, value in request.items() if name != "VpcId"}
     if len(given) != 1:
         raise errors.combination(
             f"Fields for exactly one attribute are needed; given: {', '.join(sorted(given)) or 'none'}. "
             "Allowed: EnableDnsSupport, EnableDnsHostnames."
         )
     (name, value), *_ = given.items()
-    if value is None:
-        raise errors.missing_parameter(f"{name}.Value")
     if name == "EnableDnsSupport":
         call.tx.update(vpc, enable_dns_support=value)
     elif name == "EnableDnsHostnames":

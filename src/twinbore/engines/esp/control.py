@@ -88,7 +88,7 @@ class _Refusal(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     id: int
-    ok: msgspec.Raw | None = None
+    ok: msgspec.Raw = msgspec.Raw()
     error: _Refusal | None = None
 
 
@@ -145,7 +145,10 @@ class ControlClient:
                     self.close()
         if received.error is not None:
             raise ControlError(received.error.code, received.error.message)
-        return msgspec.json.decode(received.ok or b"null", type=answer)
+        try:
+            return msgspec.json.decode(received.ok, type=answer)
+        except msgspec.MsgspecError as error:
+            raise ControlError("protocol", f"twinbore-esp answered {op} with something unexpected: {error}") from error
 
     async def _exchange(self, request: dict[str, Any]) -> _Answer:
         if self._streams is None:

@@ -5,6 +5,8 @@ Invariants:
 * Nothing is loaded that this charon process has already (see `fingerprints`), so an agent that comes back touches no
   SA. What a change asks of SAs is done beside `apply`, one task for each connection, and touches that connection only.
 * charon that ends is started again, after a pause that grows while it keeps ending, and gets the last plan again.
+  Tunnels that were up are then started from this side, without waiting for the peer to notice: it would take until its
+  dead peer detection strikes, and meanwhile the SAs in the data plane can't be re-keyed, or are gone with its daemon.
 
 References: strongSwan's vici README; architecture of the engines in `twinbore.engines.base`.
 """
@@ -76,8 +78,11 @@ class IpsecEngine:
         self._reasons = Reasons()
         self._support = EVERYTHING
         self._ledger: Ledger | None = None
+        self._settled: dict[str, tuple[IkeTunnel, frozenset[str]]] = {}
         self._plan: IpsecPlan | None = None
         self._initiated: dict[str, float] = {}
+        self._up: set[str] = set()
+        self._resume: set[str] = set()
         self._works: dict[str, asyncio.Task[None]] = {}
         self._parallel = asyncio.Semaphore(PARALLEL_WORK)
         self._restarter = Restarter("charon", self._bring_back, (EngineError, ViciError, ViciUnreachable), clock)
@@ -96,7 +101,7 @@ class IpsecEngine:
             try:
                 await self._bring_up()
                 return await self._load(desired)
-            except (EngineError, ViciUnreachable) as error:
+            except (EngineError, ViciError, ViciUnreachable) as error:
                 return Changes(failed=(Failure("charon", str(error)),))
 
     async def prune(self, desired: IpsecPlan) -> Changes:
@@ -108,7 +113,7 @@ class IpsecEngine:
                 await self._bring_up()
                 changes = await self._unload(desired)
                 await self._charon.limit_log(self._session)
-            except (EngineError, ViciUnreachable) as error:
+            except (EngineError, ViciError, ViciUnreachable) as error:
                 return Changes(failed=(Failure("charon", str(error)),))
             return changes
 
@@ -122,10 +127,12 @@ class IpsecEngine:
         by_tunnel: dict[str, list[IkeSa]] = {}
         for sa in sas:
             by_tunnel.setdefault(sa.tunnel, []).append(sa)
-        return tuple(
+        statuses = tuple(
             ike_status(name, by_tunnel.get(name, ()), self._reasons.of(name), self._reasons.waiting(name))
             for name in names
         )
+        self._up = {status.name for status in statuses if status.child_installed and status.ike_version == "ikev2"}
+        return statuses
 
     async def close(self) -> None:
         """Let go; charon and its SAs live on."""
@@ -157,6 +164,7 @@ class IpsecEngine:
         else:
             log.info("charon adopted", pid=process.pid)
         self._ledger = Ledger.read(self._ledger_file, str(process.identity))
+        self._settled.clear()
         self._support = Support.from_algorithms(await self._session.request("get-algorithms"))
         self._events.start()
 
@@ -165,6 +173,8 @@ class IpsecEngine:
         self._ledger = None
         self._session.close()
         self._observer.close()
+        self._resume |= self._up
+        self._initiated.clear()
         self._restarter.ended()
         self._on_event()
 
@@ -173,6 +183,7 @@ class IpsecEngine:
             await self._bring_up()
             if self._plan is not None:
                 await self._load(self._plan)
+                self._resume.clear()
         self._on_event()
 
     def _connected(self) -> None:
@@ -216,6 +227,11 @@ class IpsecEngine:
         return Changes(tuple(done), tuple(failed))
 
     async def _load_tunnel(self, ledger: Ledger, tunnel: IkeTunnel, loaded: set[str], has_key: bool) -> list[str]:
+        settled, names = self._settled.get(tunnel.name, (None, frozenset()))
+        if has_key and settled == tunnel and names <= loaded:
+            return []
+        # With many tunnels this loop is long: let others run in between.
+        await asyncio.sleep(0)
         key = shared_key(tunnel)
         bodies = self._bodies(tunnel)
         entries = {name: ledger.of(body, key) for name, body in bodies.items()}
@@ -235,6 +251,7 @@ class IpsecEngine:
             due = before.change_to(entries[name]) if before else Due.NOTHING
             ledger.connections[name] = replace(entries[name], due=due)
             done.append(f"changed IKE connection {name}" if before else f"loaded IKE connection {name}")
+        self._settled[tunnel.name] = (tunnel, frozenset(bodies))
         return done
 
     def _bodies(self, tunnel: IkeTunnel) -> dict[str, dict[str, Any]]:
@@ -252,7 +269,11 @@ class IpsecEngine:
 
     async def _initiate(self, tunnels: Iterable[IkeTunnel]) -> list[str]:
         """Start IKE where this side has to and nothing is under way."""
-        wanted = [t for t in tunnels if t.initiate and t.remote_address and "ikev2" in t.options.ike_versions]
+        wanted = [
+            t
+            for t in tunnels
+            if (t.initiate or t.name in self._resume) and t.remote_address and "ikev2" in t.options.ike_versions
+        ]
         if not wanted:
             return []
         busy = {sa.tunnel for sa in await work.list_sas(self._session) if not sa.established or sa.children}
@@ -274,20 +295,33 @@ class IpsecEngine:
         ledger = self._current_ledger()
         loaded, keys = await self._loaded()
         wanted = {name for tunnel in plan.tunnels for name in connection_names(tunnel)}
-        done = []
+        done: list[str] = []
+        failed: list[Failure] = []
         for name in sorted(loaded - wanted):
-            await self._cancel_work(name)
-            await self._session.request("unload-conn", {"name": name})
-            await work.terminate(self._session, name)
+            try:
+                await self._unload_connection(name)
+            except ViciError as error:
+                failed.append(Failure(name, str(error)))
+                continue
             ledger.connections.pop(name, None)
-            self._initiated.pop(name, None)
             done.append(f"removed IKE connection {name}")
         for identifier in sorted(keys - {key_id(tunnel.name) for tunnel in plan.tunnels}):
             await self._session.request("unload-shared", {"id": identifier})
             done.append(f"removed the pre-shared key {identifier}")
         if done:
             ledger.write(self._ledger_file)
-        return Changes(tuple(done))
+        return Changes(tuple(done), tuple(failed))
+
+    async def _unload_connection(self, name: str) -> None:
+        """The connection first, so that the peer cannot come back between its end and the end of its SAs."""
+        task = self._works.get(name)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._session.request("unload-conn", {"name": name})
+        await work.terminate(self._session, name)
+        self._initiated.pop(name, None)
+        self._settled.pop(tunnel_name(name), None)
 
     async def _loaded(self) -> tuple[set[str], set[str]]:
         """Names of the connections and of the keys that charon has."""
@@ -302,12 +336,6 @@ class IpsecEngine:
             task = asyncio.get_running_loop().create_task(self._work(name), name=f"ipsec-{name}")
             self._works[name] = task
             task.add_done_callback(lambda _: self._works.pop(name, None))
-
-    async def _cancel_work(self, name: str) -> None:
-        task = self._works.get(name)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _work(self, name: str) -> None:
         """Do what is due on one connection's SAs. What fails because charon ended is void: its SAs went with it."""

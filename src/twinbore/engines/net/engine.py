@@ -101,7 +101,12 @@ class NetEngine:
 
     async def teardown(self) -> Changes:
         """Remove every namespace of the ledger, and with it all that is in it and the other ends of its links."""
-        return await self.prune(NetPlan())
+        if self._reconciler is None:
+            await self.start()
+        try:
+            return await self.prune(NetPlan())
+        finally:
+            await self.close()
 
     def _started(self) -> Reconciler:
         if self._reconciler is None:

@@ -41,6 +41,7 @@ def _delete_resources(s: Scenario) -> None:
     ec2.call("DeleteCustomerGateway", CustomerGatewayId=ids.customer_gateway)
     ec2.call("DetachInternetGateway", InternetGatewayId=ids.internet_gateway, VpcId=ids.vpc)
     ec2.call("DeleteInternetGateway", InternetGatewayId=ids.internet_gateway)
+    s.service.unplug(ids.network_interface)
     ec2.call("DeleteNetworkInterface", NetworkInterfaceId=ids.network_interface)
     ec2.call("DisassociateRouteTable", AssociationId=ids.association)
     ec2.call("DeleteRouteTable", RouteTableId=ids.route_table)
