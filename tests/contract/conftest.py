@@ -105,7 +105,9 @@ def service(tmp_path: Path, settings: Settings) -> Iterator[Service]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     application = create_app(database, settings, now, randomness)
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, server_header=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_config=None, access_log=False, server_header=False, lifespan="off")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

@@ -47,7 +47,8 @@ def test_a_killed_run_is_cleaned_up_to_the_last_trace() -> None:
     (files,) = [command[2:] for command in ledger.undo if command[:2] == ["rm", "-rf"]]
     assert residue(names, [Path(file) for file in files]), "the killed run has left its lab behind"
     assert remove([prefix]) == 0
-    assert residue(names, [Path(file) for file in files]) == []
+    left = residue(names, [Path(file) for file in files])
+    assert left == [], left
 
 
 def test_a_state_directory_in_use_is_refused(tmp_path: Path) -> None:

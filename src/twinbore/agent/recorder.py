@@ -67,7 +67,8 @@ def compare(snapshot: Snapshot, seen: Observations, now: datetime) -> Recorded:
         if new != old:
             telemetry.append(new)
             plan_changed |= new.carrying != old.carrying or new.phase2_encryption != old.phase2_encryption
-            sentences.append(f"tunnel {tunnel.id} is {new.status}: {new.detail or new.status_message}")
+            if (new.status, new.status_message, new.detail) != (old.status, old.status_message, old.detail):
+                sentences.append(f"tunnel {tunnel.id} is {new.status}: {new.detail or new.status_message}")
     new_routes, gone_routes = _routes(snapshot, seen.bgp)
     sentences += [f"{route.gateway_id} learned {route.prefix}" for route in new_routes]
     sentences += [f"{gone} is gone" for gone in gone_routes]

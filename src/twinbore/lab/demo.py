@@ -89,7 +89,7 @@ def _set_up(cleanup: ExitStack, show: Show, client: str, state: Path | None) -> 
     before = underlay_state(gateway)
     service = Service(work, state, gateway)
     lab.undo_with(service.down_command)
-    show.console.print(f"Lab {lab.prefix}: a public network, a customer site and a gateway host. Twinbore starts.")
+    show.console.print(f"Lab {lab.prefix}: public network, customer site, gateway host. Twinbore starts.")
     service.start()
     ec2 = CLIENTS[client](service, show.calling)
     return Scenario(lab, service, ec2, Faults(lab.name("internet")), work, before)

@@ -133,7 +133,7 @@ class Probe:
     """A measurement that runs in a namespace, in the background, until `finish`."""
 
     def __init__(self, namespace: str, destination: str, *, interval: float = 0.02, count: int | None = None) -> None:
-        command = [sys.executable, "-m", "twinbore.lab.probe", destination, "--interval", str(interval)]
+        command = [sys.executable, "-P", "-m", "twinbore.lab.probe", destination, "--interval", str(interval)]
         if count is not None:
             command += ["--count", str(count)]
         self._process = subprocess.Popen(

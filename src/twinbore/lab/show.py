@@ -49,8 +49,8 @@ class Show:
             with self.console.status(escape(self._title)) as self._status:
                 yield outcome
             outcome.passed = True
-        except Exception as error:
-            outcome.sentence = str(error)
+        except BaseException as error:
+            outcome.sentence = str(error) if isinstance(error, Exception) else "interrupted"
             raise
         finally:
             self._status = None

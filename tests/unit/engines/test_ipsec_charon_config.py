@@ -159,6 +159,7 @@ def test_settings_file() -> None:
     assert not {"aes", "gcm", "stroke", "updown", "kernel-libipsec"} & set(plugins)
     assert {"vici", "kernel-netlink", "socket-default", "kdf", "nonce"} <= set(plugins)
     assert settings["install_routes"] == settings["install_virtual_ip"] == "no"
+    assert settings["routing_table"] == "0"
     assert settings["path"] == "/run/charon.log"
     assert settings["socket"] == "unix:///run/charon.vici"
 

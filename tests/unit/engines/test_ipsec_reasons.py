@@ -156,6 +156,8 @@ def test_a_customer_without_a_fixed_address_is_found_by_our_address() -> None:
 
 def test_waiting_says_for_whom_and_who_came_instead() -> None:
     known = reasons()
+    assert known.waiting(NAME) == "waiting for the customer gateway 198.51.100.1 to start IKE"
+    known.reset()
     assert known.waiting(NAME) == (
         "waiting for the customer gateway 198.51.100.1 to start IKE; nothing has come from it yet"
     )

@@ -158,7 +158,9 @@ def test_nobody_there(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("garbage", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x02\x01\x09", b"\x00\x00\x00\x03\x01\x02\x02"])
+@pytest.mark.parametrize(
+    "garbage", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x02\x01\x02", b"\x00\x00\x00\x04\x01\x03\x05k"]
+)
 def test_garbage_is_no_answer(tmp_path: Path, garbage: bytes) -> None:
     async def run() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

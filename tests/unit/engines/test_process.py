@@ -48,10 +48,14 @@ def target(pid: int, entry: str) -> Path | None:
 async def written(log: Path, word: str) -> None:
     """Wait until a log has a word in it."""
     for _ in range(500):
-        if word in log.read_text():
+        if word in content(log):
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"{word} never came")
+
+
+def content(log: Path) -> str:
+    return log.read_text()
 
 
 def test_start_reaches_the_program_and_records_it(tmp_path: Path) -> None:

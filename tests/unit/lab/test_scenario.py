@@ -67,7 +67,9 @@ def test_a_slow_client_is_given_its_own_time_for_two_calls() -> None:
 
 
 def test_the_connection_is_asked_for_by_its_id() -> None:
-    client = Answers(DescribeVpnConnections={"VpnConnections": [{"VgwTelemetry": [{"Status": "UP"}, {"Status": "DOWN"}]}]})
+    client = Answers(
+        DescribeVpnConnections={"VpnConnections": [{"VgwTelemetry": [{"Status": "UP"}, {"Status": "DOWN"}]}]}
+    )
     made = scenario(client)
     made.ids.vpn_connection = "vpn-1"
     assert made.telemetry() == [{"Status": "UP"}, {"Status": "DOWN"}]

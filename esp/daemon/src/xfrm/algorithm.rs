@@ -1,6 +1,6 @@
 //! Algorithms by their names in the kernel's crypto API, as XFRM attributes carry them, to suites and keys.
 //!
-//! Lengths of keys and ICVs are in bits there. XFRMA_ALG_AUTH has no ICV length and means the kernel's default, which
+//! Some have a second, older name, which charon uses: `aes`, `sha1`. Lengths of keys and ICVs are in bits there. XFRMA_ALG_AUTH has no ICV length and means the kernel's default, which
 //! is the one of the RFC for all but SHA-256, where it is 96 bits of an old draft; charon sends XFRMA_ALG_AUTH_TRUNC
 //! with 128 for what it calls sha256.
 //!
@@ -64,12 +64,12 @@ fn gcm(aead: &Algorithm<'_>) -> Result<(Suite, SaKeys), Refusal> {
 }
 
 fn cbc(crypt: &Algorithm<'_>, integrity: &Algorithm<'_>) -> Result<(Suite, SaKeys), Refusal> {
-    let (Some(key_bits), "cbc(aes)") = (aes_key(crypt.key_bits), crypt.name) else {
+    let (Some(key_bits), "cbc(aes)" | "aes") = (aes_key(crypt.key_bits), crypt.name) else {
         return Err(unknown(format!("encryption {} with a key of {} bits", crypt.name, crypt.key_bits)));
     };
     let auth = match (integrity.name, integrity.icv_bits, integrity.key_bits) {
-        ("hmac(sha1)", None | Some(96), 160) => Auth::HmacSha1_96,
-        ("hmac(sha256)", Some(128), 256) => Auth::HmacSha256_128,
+        ("hmac(sha1)" | "sha1", None | Some(96), 160) => Auth::HmacSha1_96,
+        ("hmac(sha256)" | "sha256", Some(128), 256) => Auth::HmacSha256_128,
         ("hmac(sha384)", None | Some(192), 384) => Auth::HmacSha384_192,
         ("hmac(sha512)", None | Some(256), 512) => Auth::HmacSha512_256,
         (name, icv, key) => {
@@ -142,6 +142,7 @@ mod tests {
         };
         let cbc = |auth| Ok(Suite::AesCbc { key_bits: 256, auth });
         assert_eq!(suite("hmac(sha1)", 20, None), cbc(Auth::HmacSha1_96));
+        assert_eq!(suite("sha1", 20, None), cbc(Auth::HmacSha1_96));
         assert_eq!(suite("hmac(sha256)", 32, Some(128)), cbc(Auth::HmacSha256_128));
         assert_eq!(suite("hmac(sha384)", 48, None), cbc(Auth::HmacSha384_192));
         assert_eq!(suite("hmac(sha512)", 64, Some(256)), cbc(Auth::HmacSha512_256));

@@ -211,7 +211,7 @@ def cidr(name: str, text: str) -> IPv4Network:
     if network is None or not _CIDR.fullmatch(text):
         raise ApiError(
             "InvalidParameterValue",
-            f"{invalid} This is not a valid CIDR block: an IPv4 block as 10.0.0.0/16 is needed.",
+            f"{invalid} This is not a valid CIDR block (IPv4, as 10.0.0.0/16).",
         )
     if str(network) != text:
         raise ApiError("InvalidParameterValue", f"{invalid} The CIDR block has host bits set; use {network}.")

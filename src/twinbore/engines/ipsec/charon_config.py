@@ -136,8 +136,9 @@ def strongswan_conf(directory: str) -> str:
 charon {{
   load = {PLUGINS}
   threads = 16
-  # SAs belong to interfaces: addresses and routes are no business of charon's.
+  # SAs belong to interfaces: addresses, routes and rules are no business of charon's.
   install_routes = no
+  routing_table = 0
   install_virtual_ip = no
   make_before_break = yes
   # Gives up {DPD_DEATH_SECONDS:.0f} s after the first unanswered request.

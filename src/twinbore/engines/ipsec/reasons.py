@@ -114,6 +114,7 @@ class Reasons:
     _sas: OrderedDict[str, _Known] = field(default_factory=OrderedDict)
     _reasons: dict[str, str] = field(default_factory=dict)
     _strangers: dict[str, str] = field(default_factory=dict)
+    _from_the_start: bool = False
 
     def expect(self, tunnels: Iterable[IkeTunnel]) -> None:
         """The tunnels that are wanted now; reasons of others are forgotten."""
@@ -122,8 +123,9 @@ class Reasons:
         self._reasons = {name: text for name, text in self._reasons.items() if name in self._tunnels}
 
     def reset(self) -> None:
-        """A new charon: its IKE SAs are numbered anew."""
+        """A new charon, listened to from its start: its IKE SAs are numbered anew."""
         self._sas.clear()
+        self._from_the_start = True
 
     def note(self, tunnel: str, text: str) -> None:
         """A reason that comes from us."""
@@ -144,7 +146,8 @@ class Reasons:
             return f"nothing came from the customer gateway{peer}; {stranger} tried to reach this tunnel instead"
         if wanted.initiate:
             return f"IKE with the customer gateway{peer} is being started"
-        return f"waiting for the customer gateway{peer} to start IKE; nothing has come from it yet"
+        seen_all = "; nothing has come from it yet" if self._from_the_start else ""
+        return f"waiting for the customer gateway{peer} to start IKE{seen_all}"
 
     def feed(self, event: str, message: Mapping[str, Any]) -> None:
         """One vici event: `log`, `ike-updown` or `child-updown`; others are ignored."""

@@ -1,0 +1,230 @@
+"""Network interfaces through boto3: addresses given and chosen, in use and free."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Service
+from tests.contract.test_route_tables import plug
+from tests.contract.test_subnets import subnet
+from tests.contract.vpn import refused, vpc
+from twinbore.model.settings import Quotas, Settings
+
+ENI = "eni-0123456789abcdef0"
+
+
+def interface(ec2: Any, subnet_id: str, **more: Any) -> dict[str, Any]:
+    return dict(ec2.create_network_interface(SubnetId=subnet_id, **more)["NetworkInterface"])
+
+
+def test_a_network_interface_from_create_to_delete(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    subnet_id = subnet(ec2, vpc_id)
+    tags = [{"Key": "Name", "Value": "e"}]
+    made = ec2.create_network_interface(
+        SubnetId=subnet_id,
+        Description="a host",
+        ClientToken="once",
+        TagSpecifications=[{"ResourceType": "network-interface", "Tags": tags}],
+    )
+    assert made["ClientToken"] == "once"
+    eni = made["NetworkInterface"]
+    assert re.fullmatch("02(:[0-9a-f]{2}){5}", eni["MacAddress"])
+    expected = {
+        "NetworkInterfaceId": eni["NetworkInterfaceId"],
+        "OwnerId": eni["OwnerId"],
+        "VpcId": vpc_id,
+        "SubnetId": subnet_id,
+        "AvailabilityZone": "us-east-1a",
+        "AvailabilityZoneId": "use1-az1",
+        "Description": "a host",
+        "InterfaceType": "interface",
+        "MacAddress": eni["MacAddress"],
+        "PrivateIpAddress": "10.0.1.4",
+        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": "10.0.1.4"}],
+        "SourceDestCheck": True,
+        "RequesterManaged": False,
+        "Status": "available",
+        "Ipv6Addresses": [],
+        "Groups": [],
+        "TagSet": tags,
+    }
+    assert eni == expected
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == [expected]
+    plug(service, eni["NetworkInterfaceId"])
+    (shown,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert shown["Status"] == "in-use"
+    attachment = shown["Attachment"]
+    assert attachment["Status"] == "attached"
+    assert attachment["AttachTime"].tzinfo is not None
+    assert attachment["AttachmentId"] == eni["NetworkInterfaceId"].replace("eni-", "eni-attach-")
+    with refused(
+        service,
+        "InvalidParameterValue",
+        f"Network interface '{eni['NetworkInterfaceId']}' is currently in use",
+        "twinbore unplug",
+    ):
+        ec2.delete_network_interface(NetworkInterfaceId=eni["NetworkInterfaceId"])
+
+
+def test_deleting(service: Service, ec2: Any) -> None:
+    subnet_id = subnet(ec2, vpc(ec2))
+    eni = interface(ec2, subnet_id)["NetworkInterfaceId"]
+    ec2.create_tags(Resources=[eni], Tags=[{"Key": "a", "Value": "b"}])
+    ec2.delete_network_interface(NetworkInterfaceId=eni)
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert service.dump()["tags"] == []
+    with refused(service, "InvalidNetworkInterfaceID.NotFound", eni):
+        ec2.delete_network_interface(NetworkInterfaceId=eni)
+
+
+def test_addresses_are_chosen_in_order_and_given_back(service: Service, ec2: Any) -> None:
+    subnet_id = subnet(ec2, vpc(ec2), "10.0.1.0/28")
+    made = [interface(ec2, subnet_id) for _ in range(11)]
+    assert [i["PrivateIpAddress"] for i in made] == [f"10.0.1.{n}" for n in range(4, 15)]
+    assert len({i["MacAddress"] for i in made}) == 11
+    with refused(service, "InsufficientFreeAddressesInSubnet", subnet_id, "10.0.1.4 to 10.0.1.14"):
+        interface(ec2, subnet_id)
+    ec2.delete_network_interface(NetworkInterfaceId=made[3]["NetworkInterfaceId"])
+    assert interface(ec2, subnet_id)["PrivateIpAddress"] == "10.0.1.7"
+
+
+def test_an_address_given(ec2: Any) -> None:
+    subnet_id = subnet(ec2, vpc(ec2))
+    assert interface(ec2, subnet_id, PrivateIpAddress="10.0.1.254")["PrivateIpAddress"] == "10.0.1.254"
+    listed = [{"Primary": True, "PrivateIpAddress": "10.0.1.9"}]
+    assert interface(ec2, subnet_id, PrivateIpAddresses=listed)["PrivateIpAddress"] == "10.0.1.9"
+    assert interface(ec2, subnet_id)["PrivateIpAddress"] == "10.0.1.4"
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "words"),
+    [
+        ({"PrivateIpAddress": "10.0.2.9"}, "InvalidParameterValue", ("PrivateIpAddress", "10.0.2.9", "10.0.1.0/24")),
+        ({"PrivateIpAddress": "10.0.1.0"}, "InvalidParameterValue", ("10.0.1.0", "reserved")),
+        ({"PrivateIpAddress": "10.0.1.3"}, "InvalidParameterValue", ("10.0.1.3", "10.0.1.4 to 10.0.1.254")),
+        ({"PrivateIpAddress": "10.0.1.255"}, "InvalidParameterValue", ("10.0.1.255", "reserved")),
+        ({"PrivateIpAddress": "10.0.1.4"}, "InvalidIPAddress.InUse", ("10.0.1.4",)),
+        ({"PrivateIpAddress": "10.0.1"}, "InvalidParameterValue", ("PrivateIpAddress", "10.0.1")),
+        ({"PrivateIpAddress": "10.0.1.09"}, "InvalidParameterValue", ("10.0.1.09",)),
+        ({"PrivateIpAddress": "fd00::1"}, "InvalidParameterValue", ("fd00::1",)),
+        (
+            {"PrivateIpAddress": "10.0.1.9", "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.1.9"}]},
+            "InvalidParameterCombination",
+            ("PrivateIpAddresses",),
+        ),
+        (
+            {"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.1.9"}, {"PrivateIpAddress": "10.0.1.10"}]},
+            "UnsupportedOperation",
+            ("secondary",),
+        ),
+        ({"PrivateIpAddresses": [{"Primary": True}]}, "MissingParameter", ("PrivateIpAddresses.1.PrivateIpAddress",)),
+        ({"SecondaryPrivateIpAddressCount": 1}, "UnsupportedOperation", ("SecondaryPrivateIpAddressCount",)),
+        ({"Ipv6AddressCount": 1}, "UnsupportedOperation", ("Ipv6AddressCount",)),
+        ({"InterfaceType": "efa"}, "UnsupportedOperation", ("InterfaceType",)),
+        ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound", ("sg-0123456789abcdef0",)),
+        ({"Description": "x" * 256}, "InvalidParameterValue", ("Description", "255")),
+        ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound", ("subnet-0123456789abcdef0",)),
+        ({"SubnetId": "subnet"}, "InvalidSubnetID.Malformed", ("subnet",)),
+    ],
+)
+def test_a_network_interface_that_cannot_be_made(
+    service: Service, ec2: Any, request_: dict[str, Any], code: str, words: tuple[str, ...]
+) -> None:
+    subnet_id = subnet(ec2, vpc(ec2))
+    interface(ec2, subnet_id)
+    with refused(service, code, *words):
+        ec2.create_network_interface(**({"SubnetId": subnet_id} | request_))
+
+
+def test_attributes(service: Service, ec2: Any) -> None:
+    eni = interface(ec2, subnet(ec2, vpc(ec2)))["NetworkInterfaceId"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck={"Value": False})
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Description={"Value": "router"})
+    (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"]
+    assert (shown["SourceDestCheck"], shown["Description"]) == (False, "router")
+    with refused(service, "InvalidParameterCombination", "SourceDestCheck"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni)
+    with refused(service, "InvalidParameterCombination", "Description"):
+        ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=eni, SourceDestCheck={"Value": True}, Description={"Value": "x"}
+        )
+    with refused(service, "InvalidParameterValue", "Description", "255"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Description={"Value": "x" * 256})
+    with refused(service, "InvalidGroup.NotFound", "sg-1"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=["sg-1"])
+    with refused(service, "UnsupportedOperation", "Attachment"):
+        ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=eni, Attachment={"AttachmentId": "eni-attach-1", "DeleteOnTermination": True}
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [(ENI, "InvalidNetworkInterfaceID.NotFound"), ("eni-1", "InvalidNetworkInterfaceId.Malformed")],
+)
+def test_ids_that_are_not_there(service: Service, ec2: Any, value: str, code: str) -> None:
+    with refused(service, code, value):
+        ec2.delete_network_interface(NetworkInterfaceId=value)
+    with refused(service, code, value):
+        ec2.describe_network_interfaces(NetworkInterfaceIds=[value])
+    with refused(service, code, value):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=value, SourceDestCheck={"Value": False})
+
+
+def test_filters(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    first = interface(ec2, subnet(ec2, vpc_id), Description="one")
+    second = interface(ec2, subnet(ec2, vpc_id, "10.0.2.0/24", AvailabilityZone="us-east-1b"))
+    plug(service, second["NetworkInterfaceId"])
+    ec2.modify_network_interface_attribute(
+        NetworkInterfaceId=second["NetworkInterfaceId"], SourceDestCheck={"Value": False}
+    )
+    both = [first, second]
+    for name, value, expected in (
+        ("addresses.private-ip-address", "10.0.2.4", [second]),
+        ("private-ip-address", "10.0.1.4", [first]),
+        ("addresses.primary", "true", both),
+        ("attachment.status", "attached", [second]),
+        ("attachment.attachment-id", "eni-attach-*", [second]),
+        ("attachment.delete-on-termination", "false", [second]),
+        ("attachment.instance-owner-id", "*", [second]),
+        ("attachment.attach-time", "20*", [second]),
+        ("attachment.instance-id", "*", []),
+        ("association.public-ip", "*", []),
+        ("availability-zone", "us-east-1b", [second]),
+        ("availability-zone-id", "use1-az1", [first]),
+        ("description", "o?e", [first]),
+        ("group-id", "sg-1", []),
+        ("interface-type", "interface", both),
+        ("mac-address", first["MacAddress"], [first]),
+        ("network-interface-id", second["NetworkInterfaceId"], [second]),
+        ("operator.managed", "false", both),
+        ("owner-id", first["OwnerId"], both),
+        ("requester-managed", "true", []),
+        ("source-dest-check", "false", [second]),
+        ("status", "in-use", [second]),
+        ("status", "available", [first]),
+        ("subnet-id", first["SubnetId"], [first]),
+        ("vpc-id", vpc_id, both),
+    ):
+        answer = ec2.describe_network_interfaces(Filters=[{"Name": name, "Values": [value]}])
+        found = [i["NetworkInterfaceId"] for i in answer["NetworkInterfaces"]]
+        assert found == [i["NetworkInterfaceId"] for i in expected], name
+
+
+class TestQuota:
+    """The quota of network interfaces."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(quotas=Quotas(network_interfaces=1))
+
+    def test_it_is_kept(self, service: Service, ec2: Any) -> None:
+        subnet_id = subnet(ec2, vpc(ec2))
+        interface(ec2, subnet_id)
+        with refused(service, "NetworkInterfaceLimitExceeded", "1"):
+            interface(ec2, subnet_id)

@@ -1,0 +1,338 @@
+"""Two VPN gateways joined by a veth, to try twinbore-esp with the charon of the distribution.
+
+A `UserSite` is what Twinbore runs: twinbore-esp and a charon with the shim in the underlay's namespace, and the TUN in a
+namespace of its own. A `StockSite` is a peer of stock parts only: charon with its own user-space ESP (kernel-libipsec).
+Both have the same outside: an address on the veth, vici, one connection with one child.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any, Final
+
+import vici
+
+from twinbore.lab import namespaces
+from twinbore.lab.namespaces import inside, run
+
+TARGET: Final = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "esp" / "target"))
+DAEMON: Final = TARGET / "release" / "twinbore-esp"
+SHIM: Final = TARGET / "release" / "libtwinbore_esp_shim.so"
+DAEMON_GONE_STATUS: Final = 111
+KEY: Final = "a pre-shared key of the laboratory"
+IKE: Final = "aes128gcm16-prfsha256-ecp256"
+CHILD: Final = "net"
+MTU: Final = 1400
+
+CHARON_CONF: Final = """\
+charon {{
+    load = {plugins}
+    install_routes = no
+    routing_table = 7
+    retransmit_timeout = 1
+    retransmit_base = 1.2
+    retransmit_tries = 3
+    half_open_timeout = 10
+    filelog {{ log {{ path = /run/charon.log
+        flush_line = yes
+        default = 1
+        knl = 2 }} }}
+    plugins {{ kernel-netlink {{ fwmark = 0x77 }}
+        vici {{ socket = unix:///run/charon.vici }} }}
+}}
+"""
+PLUGINS: Final = "random nonce openssl kdf gmp vici {kernel} kernel-netlink socket-default"
+
+_numbers = itertools.count()
+
+
+def eventually(condition: Callable[[], Any], seconds: float, what: str) -> float:
+    """Waits until the condition holds; gives the seconds that it took."""
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin < seconds, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+@dataclass
+class Child:
+    """What the child SA is to be like. Times in seconds, 0 for never."""
+
+    proposal: str = "aes128gcm16"
+    encap: bool = True
+    rekey_time: int = 0
+    life_time: int = 0
+    replay_window: int = 1024
+    dpd_delay: int = 0
+    unique: str = "replace"
+
+
+@dataclass
+class Charon:
+    """One strongSwan in a namespace, with a /run of its own."""
+
+    namespace: str
+    home: Path
+    plugins: str
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        (self.home / "run").mkdir(parents=True, exist_ok=True)
+        (self.home / "strongswan.conf").write_text(CHARON_CONF.format(plugins=self.plugins))
+        for leftover in ("charon.pid", "charon.vici"):
+            (self.home / "run" / leftover).unlink(missing_ok=True)
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        script = (
+            'export STRONGSWAN_CONF="$1/strongswan.conf"; mount --bind "$1/run" /run; shift;'
+            'exec env "$@" /usr/lib/ipsec/charon'
+        )
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", self.home, *variables]
+        with (self.home / "output").open("ab") as output:
+            self.process = subprocess.Popen(inside(self.namespace, command), stdout=output, stderr=output)
+        eventually(self._answers, 10, "charon answers on vici")
+
+    def _answers(self) -> bool:
+        assert self.process is not None and self.process.poll() is None, (self.home / "output").read_text()
+        try:
+            self.session().version()
+        except OSError:
+            return False
+        return True
+
+    def session(self) -> Any:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(20)
+        connection.connect(str(self.home / "run" / "charon.vici"))
+        return vici.Session(connection)
+
+    def log(self) -> str:
+        return (self.home / "run" / "charon.log").read_text()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+            self.process.kill()
+            self.process.wait()
+
+
+class Site:
+    """One end: the outside address, the inside address, charon."""
+
+    def __init__(self, name: str, outside: str, inside_address: str, if_id: int, home: Path) -> None:
+        self.underlay = f"{name}u"
+        self.traffic = self.underlay
+        self.outside = ip_interface(outside)
+        self.inside_address = inside_address
+        self.if_id = if_id
+        self.home = home
+        home.mkdir(parents=True)
+        namespaces.create(self.underlay)
+        self.charon: Charon
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        self.charon.stop()
+        namespaces.remove(self.underlay)
+
+    def load(self, peer: Site, child: Child) -> None:
+        """Loads the connection to the peer; nothing is initiated."""
+        session = self.charon.session()
+        ids = [str(self.outside.ip), str(peer.outside.ip)]
+        session.load_shared({"id": "psk", "type": "IKE", "data": KEY, "owners": ids})
+        selectors = ["0.0.0.0/0", "::/0"] if self.outside.version == 6 else ["0.0.0.0/0"]
+        settings: dict[str, Any] = {
+            "version": "2",
+            "local_addrs": [ids[0]],
+            "remote_addrs": [ids[1]],
+            "proposals": [IKE],
+            "encap": "yes" if child.encap else "no",
+            "mobike": "no",
+            "unique": child.unique,
+            "dpd_delay": f"{child.dpd_delay}s",
+            "local": {"auth": "psk", "id": ids[0]},
+            "remote": {"auth": "psk", "id": ids[1]},
+            "children": {
+                CHILD: {
+                    "local_ts": selectors,
+                    "remote_ts": selectors,
+                    "esp_proposals": [child.proposal],
+                    "rekey_time": f"{child.rekey_time}s",
+                    "life_time": f"{child.life_time}s",
+                    "rand_time": "0s",
+                    "replay_window": str(child.replay_window),
+                    "dpd_action": "clear",
+                }
+            },
+        } | ({"if_id_in": str(self.if_id), "if_id_out": str(self.if_id)} if self.if_id else {})
+        session.load_conn({"gw": settings})
+
+    def initiate(self) -> None:
+        for _ in self.charon.session().initiate({"child": CHILD, "timeout": "10000"}):
+            pass
+
+    def rekey(self, what: str, name: str) -> None:
+        """`what` is child or ike."""
+        self.charon.session().rekey({what: name})
+
+    def ike_ids(self) -> set[bytes]:
+        """The unique ids of the established IKE SAs."""
+        return {sa["uniqueid"] for sa in self.ike_sas() if sa["state"] == b"ESTABLISHED"}
+
+    def terminate(self) -> None:
+        for _ in self.charon.session().terminate({"ike": "gw", "timeout": "5000"}):
+            pass
+
+    def ike_sas(self) -> list[dict[str, Any]]:
+        return [sa for answer in self.charon.session().list_sas() for sa in answer.values()]
+
+    def children(self) -> list[dict[str, Any]]:
+        """Installed child SAs of all IKE SAs."""
+        children = [child for sa in self.ike_sas() for child in sa["child-sas"].values()]
+        return [child for child in children if child["state"] == b"INSTALLED"]
+
+    def spis(self) -> set[str]:
+        """The inbound SPIs of the installed children."""
+        return {child["spi-in"].decode() for child in self.children()}
+
+    def ping(self, peer: Site, count: int = 3, size: int = 56) -> bool:
+        command = ["ping", "-c", str(count), "-i", "0.05", "-W", "1", "-s", str(size), peer.inside_address]
+        return subprocess.run(inside(self.traffic, command), capture_output=True, check=False).returncode == 0
+
+
+class UserSite(Site):
+    """twinbore-esp and charon with the shim; the TUN is in another namespace, as a routing domain's is."""
+
+    def __init__(self, name: str, outside: str, inside_address: str, home: Path, if_id: int = 7) -> None:
+        super().__init__(name, outside, inside_address, if_id, home)
+        self.traffic = f"{name}t"
+        namespaces.create(self.traffic)
+        self.daemon: subprocess.Popen[bytes] | None = None
+        plugins = PLUGINS.format(kernel="")
+        shim = {"LD_PRELOAD": str(SHIM), "TWINBORE_ESP_SOCKET": "/run/xfrm", "TWINBORE_ESP_DEBUG": "1"}
+        self.charon = Charon(self.underlay, home, plugins, shim)
+
+    def start(self) -> None:
+        self.start_daemon()
+        self.charon.start()
+
+    def start_daemon(self) -> None:
+        (self.home / "run").mkdir(exist_ok=True)
+        command = [DAEMON, "run", "--workers", "2", "--xfrm-socket", self.home / "run" / "xfrm"]
+        command += ["--control-socket", self.home / "control"]
+        with (self.home / "daemon").open("ab") as output:
+            self.daemon = subprocess.Popen(inside(self.underlay, command), stdout=output, stderr=output)
+        eventually(self._serves, 10, "twinbore-esp serves its control socket")
+        self.control("add_tunnel", if_id=self.if_id, netns=self.traffic, name="tun0", mtu=MTU)
+        run(["ip", "-n", self.traffic, "address", "add", self.inside_address, "dev", "tun0"])
+        run(["ip", "-n", self.traffic, "route", "add", "default", "dev", "tun0"])
+
+    def _serves(self) -> bool:
+        assert self.daemon is not None and self.daemon.poll() is None, self.daemon_log()
+        return (self.home / "control").exists()
+
+    def control(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rw") as stream:
+            connection.settimeout(10)
+            connection.connect(str(self.home / "control"))
+            stream.write(json.dumps({"id": 1, "op": operation, **arguments}) + "\n")
+            stream.flush()
+            answer: dict[str, Any] = json.loads(stream.readline())
+        assert answer.get("error") is None, answer
+        ok: dict[str, Any] = answer["ok"]
+        return ok
+
+    def sas(self) -> list[dict[str, Any]]:
+        sas: list[dict[str, Any]] = self.control("list_sas")["sas"]
+        return sas
+
+    def drops(self) -> dict[str, int]:
+        """What was dropped, by reason; reasons that never occurred are left out."""
+        return {reason: count for reason, count in self.control("stats")["drops"].items() if count}
+
+    def daemon_log(self) -> str:
+        return (self.home / "daemon").read_text()
+
+    def kill_daemon(self) -> None:
+        assert self.daemon is not None
+        self.daemon.kill()
+        self.daemon.wait()
+
+    def remove(self) -> None:
+        self.charon.stop()
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.send_signal(signal.SIGTERM)
+            self.daemon.wait(10)
+        for namespace in (self.traffic, self.underlay):
+            namespaces.remove(namespace)
+
+
+class StockSite(Site):
+    """charon with kernel-libipsec, which knows no if_id and encapsulates always."""
+
+    def __init__(self, name: str, outside: str, inside_address: str, home: Path) -> None:
+        super().__init__(name, outside, inside_address, 0, home)
+        self.charon = Charon(self.underlay, home, PLUGINS.format(kernel="kernel-libipsec"))
+        # libipsec wants an address inside the local selector, and takes the veth's.
+        run(["ip", "-n", self.underlay, "address", "add", inside_address, "dev", "lo"])
+
+    def start(self) -> None:
+        self.charon.start()
+
+    def route(self, peer: Site) -> None:
+        run(["ip", "-n", self.underlay, "route", "replace", peer.inside_address, "dev", "ipsec0"])
+
+
+def name_prefix() -> str:
+    """A prefix for namespaces that no other test has."""
+    return f"tbe{os.getpid() % 100000}x{next(_numbers)}"
+
+
+def join(a: Site, b: Site) -> None:
+    """A veth between two sites, with their outside addresses."""
+    run(["ip", "link", "add", "wan", "netns", a.underlay, "type", "veth", "peer", "name", "wan", "netns", b.underlay])
+    for site in (a, b):
+        flags = ["nodad"] if site.outside.version == 6 else []
+        run(["ip", "-n", site.underlay, "address", "add", str(site.outside), "dev", "wan", *flags])
+        run(["ip", "-n", site.underlay, "link", "set", "wan", "up"])
+
+
+@contextmanager
+def established(a: Site, b: Site, child: Child) -> Iterator[None]:
+    """Joins, starts and connects two sites; removes them at the end, also after a failure."""
+    sites = (a, b)
+    try:
+        join(a, b)
+        for site in sites:
+            site.start()
+        a.load(b, child)
+        b.load(a, child)
+        a.initiate()
+        for site, peer in ((a, b), (b, a)):
+            if isinstance(site, StockSite):
+                site.route(peer)
+        yield
+    finally:
+        for site in sites:
+            site.remove()

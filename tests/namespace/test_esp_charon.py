@@ -1,0 +1,268 @@
+"""twinbore-esp under the distribution's charon: every suite and transport, rekeys without loss, and what happens when
+one of the processes dies."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.namespace.esp_site import (
+    CHILD,
+    DAEMON,
+    DAEMON_GONE_STATUS,
+    Child,
+    Site,
+    StockSite,
+    UserSite,
+    established,
+    eventually,
+    name_prefix,
+)
+from twinbore.lab.namespaces import run
+from twinbore.lab.probe import Probe, Report
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+    pytest.mark.skipif(not DAEMON.exists(), reason="twinbore-esp is not built: cargo build --release in esp/"),
+    pytest.mark.timeout(120),
+]
+
+SUITES = {
+    "aes128gcm16": "aes-gcm-16-128",
+    "aes256gcm16": "aes-gcm-16-256",
+    "aes256gcm12": "aes-gcm-12-256",
+    "aes256-sha256": "aes-cbc-256-hmac-sha256-128",
+    "aes256-sha384": "aes-cbc-256-hmac-sha384-192",
+    "aes256-sha512": "aes-cbc-256-hmac-sha512-256",
+    "aes128-sha1": "aes-cbc-128-hmac-sha1-96",
+}
+GCM = "aes128gcm16"
+
+
+class Pair:
+    """Makes sites in the test's own directory and connects them; all is gone at the end of the test."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self._home = home
+        self._stack = stack
+        self._prefix = name_prefix()
+
+    def users(self, child: Child, *, version: int = 4) -> tuple[UserSite, UserSite]:
+        outside = {4: "192.0.2.{}/24", 6: "2001:db8::{}/64"}[version]
+        a = UserSite(f"{self._prefix}a", outside.format(1), "10.1.0.1", self._home / "a")
+        b = UserSite(f"{self._prefix}b", outside.format(2), "10.2.0.1", self._home / "b")
+        self._stack.enter_context(established(a, b, child))
+        return a, b
+
+    def user_and_stock(self, child: Child) -> tuple[UserSite, StockSite]:
+        a = UserSite(f"{self._prefix}a", "192.0.2.1/24", "10.1.0.1", self._home / "a")
+        b = StockSite(f"{self._prefix}b", "192.0.2.2/24", "10.2.0.1", self._home / "b")
+        self._stack.enter_context(established(a, b, child))
+        return a, b
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with ExitStack() as stack:
+        yield Pair(tmp_path, stack)
+
+
+def both_ways(a: Site, b: Site) -> bool:
+    """Small packets, packets as large as the tunnel takes, and fragmented ones."""
+    return all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, 1372, 3000))
+
+
+def suites(site: UserSite) -> set[str]:
+    return {sa["suite"] for sa in site.sas()}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("encap", [True, False], ids=["udp", "esp"])
+@pytest.mark.parametrize("proposal", SUITES)
+def test_every_suite_and_transport(pair: Pair, proposal: str, encap: bool, version: int) -> None:
+    a, b = pair.users(Child(proposal, encap=encap), version=version)
+    assert both_ways(a, b)
+    for site in (a, b):
+        assert suites(site) == {SUITES[proposal]}
+        assert {sa["direction"] for sa in site.sas()} == {"in", "out"}
+        assert {sa["encap"] is not None for sa in site.sas()} == {encap}
+        assert site.drops() == {}
+
+
+@pytest.mark.parametrize(("window", "esn"), [(0, False), (32, False), (2048, False), (32, True), (2048, True)])
+def test_replay_windows_and_extended_sequence_numbers(pair: Pair, window: int, esn: bool) -> None:
+    a, b = pair.users(Child(GCM + ("-esn" if esn else ""), replay_window=window))
+    assert both_ways(a, b)
+    for site in (a, b):
+        assert {(sa["replay_window"], sa["esn"]) for sa in site.sas() if sa["direction"] == "in"} == {(window, esn)}
+        assert site.drops() == {}
+
+
+@pytest.mark.parametrize("proposal", [GCM, "aes256gcm16", "aes256-sha256", "aes256-sha384", "aes256-sha512"])
+def test_a_stock_peer(pair: Pair, proposal: str) -> None:
+    a, b = pair.user_and_stock(Child(proposal))
+    assert all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, 1300))
+    assert suites(a) == {SUITES[proposal]}
+    assert a.drops() == {}
+
+
+def loss_while_rekeying(a: Site, b: Site) -> Report:
+    """Child SA and IKE SA are replaced from either end while a steady stream of pings goes through the tunnel."""
+    probe = Probe(a.traffic, b.inside_address, interval=0.01)
+    try:
+        for site in (a, b):
+            before = site.spis()
+            site.rekey("child", CHILD)
+            eventually(lambda: len(a.spis()) == 1 and not site.spis() & before, 10, "one new child SA")  # noqa: B023
+            ike = site.ike_ids()
+            site.rekey("ike", "gw")
+            eventually(lambda: len(site.ike_ids()) == 1 and not site.ike_ids() & ike, 10, "one new IKE SA")  # noqa: B023
+        return probe.finish()
+    finally:
+        probe.kill()
+
+
+@pytest.mark.parametrize("encap", [True, False], ids=["udp", "esp"])
+def test_rekeys_lose_nothing(pair: Pair, encap: bool) -> None:
+    a, b = pair.users(Child(GCM, encap=encap))
+    report = loss_while_rekeying(a, b)
+    assert report.sent > 50
+    assert report.lost == 0, (report, a.drops(), b.drops())
+    assert len(a.sas()) == len(b.sas()) == 2
+    assert not [sa for sa in a.sas() + b.sas() if sa["orphan"]]
+
+
+def test_rekeys_with_a_stock_peer_lose_nothing(pair: Pair) -> None:
+    a, b = pair.user_and_stock(Child("aes256-sha256"))
+    report = loss_while_rekeying(a, b)
+    assert report.lost == 0, (report, a.drops())
+
+
+def test_soft_lifetimes_rekey_without_loss(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM, rekey_time=3, life_time=8))
+    seen = a.spis()
+    probe = Probe(a.traffic, b.inside_address, interval=0.01)
+    try:
+        for _ in range(2):
+            eventually(lambda: not a.spis() & seen, 8, "a rekey at the soft lifetime")
+            seen |= a.spis()
+        report = probe.finish()
+    finally:
+        probe.kill()
+    assert report.lost == 0, (report, a.drops(), b.drops())
+    assert "soft lifetime" in a.daemon_log() + b.daemon_log()
+    assert "hard lifetime" not in a.daemon_log() + b.daemon_log()
+
+
+def test_hard_lifetimes_end_an_sa(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM, life_time=4))
+    a.charon.kill()
+    assert {sa["orphan"] for sa in a.sas()} == {True}
+    assert a.ping(b)
+    eventually(lambda: a.sas() == [], 8, "orphans end at their hard lifetime with nobody connected")
+    eventually(lambda: a.control("stats")["xfrm"]["policies"] == 0, 3, "their policies end too")
+    assert not a.ping(b, count=1)
+
+
+def test_traffic_survives_charon(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    probe = Probe(a.traffic, b.inside_address, interval=0.01)
+    try:
+        a.charon.kill()
+        time.sleep(3)
+        alone = probe.finish()
+        assert alone.sent > 200
+        assert alone.lost == 0, alone
+        orphans = {sa["spi"] for sa in a.sas()}
+        assert {sa["orphan"] for sa in a.sas()} == {True}
+
+        probe = Probe(a.traffic, b.inside_address, interval=0.01)
+        a.charon.start()
+        a.load(b, Child(GCM))
+        a.initiate()
+        eventually(lambda: {sa["orphan"] for sa in a.sas()} == {False}, 15, "orphans are collected")
+        report = probe.finish()
+    finally:
+        probe.kill()
+    assert len(a.sas()) == 2
+    assert not orphans & {sa["spi"] for sa in a.sas()}
+    assert report.longest_gap < 0.5, (report, a.drops(), b.drops())
+    assert a.control("stats")["xfrm"]["policies"] == 3
+    assert both_ways(a, b)
+
+
+def test_charon_does_not_outlive_the_daemon(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    a.kill_daemon()
+    process = a.charon.process
+    assert process is not None
+    assert process.wait(3) == DAEMON_GONE_STATUS
+    a.start()
+    a.load(b, Child(GCM))
+    a.initiate()
+    assert both_ways(a, b)
+
+
+def test_delete_removes_everything(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    a.terminate()
+    for site in (a, b):
+        eventually(lambda: site.sas() == [], 5, "no SAs")  # noqa: B023
+        assert site.control("stats")["xfrm"]["policies"] == 0
+    assert not a.ping(b, count=1)
+    assert set(a.drops()) == {"no_policy"}
+
+
+def test_a_dead_peer_is_noticed(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM, dpd_delay=1))
+    b.charon.kill()
+    assert a.ping(b)
+    eventually(lambda: a.sas() == [], 20, "dead peer detection clears the tunnel")
+    eventually(lambda: not a.ike_sas(), 5, "and the IKE SA")
+
+
+def test_a_peer_whose_port_moves_is_followed(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    assert a.ping(b)
+    run(["nft", "-f", "-"], namespace=a.underlay, text=NAT)
+    assert b.ping(a, count=2) or b.ping(a)
+    eventually(lambda: {port(sa) for sa in a.sas()} == {14500}, 5, "the new port is in both SAs")
+    assert both_ways(a, b)
+    assert "peer moved" in a.daemon_log()
+
+
+NAT = """\
+table ip nat {
+    chain arriving { type filter hook prerouting priority -300; ip saddr 192.0.2.2 udp sport 4500 udp sport set 14500 }
+    chain leaving { type filter hook output priority -300; ip daddr 192.0.2.2 udp dport 14500 udp dport set 4500 }
+}
+"""
+
+
+def port(sa: dict[str, dict[str, int]]) -> int:
+    """The peer's port."""
+    return sa["encap"]["src_port" if sa["direction"] == "in" else "dst_port"]
+
+
+def test_a_tunnel_can_be_cleared_by_hand(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    assert a.control("remove_sas", if_id=8) == {"changed": False, "sas": 0, "policies": 0}
+    assert a.ping(b)
+    assert a.control("remove_sas", if_id=a.if_id) == {"changed": True, "sas": 2, "policies": 3}
+    assert not a.ping(b, count=1)
+
+
+def test_no_key_is_ever_shown(pair: Pair) -> None:
+    a, _ = pair.users(Child(GCM))
+    shown = run([DAEMON, "sas", "--control-socket", a.home / "control"])
+    assert all(sa["spi"] in shown for sa in a.sas())
+    assert {key for sa in a.sas() for key in sa} == {
+        "spi", "src", "dst", "direction", "if_id", "reqid", "suite", "encap", "esn", "replay_window", "bytes",
+        "packets", "age_s", "idle_s", "orphan",
+    }  # fmt: skip
+    assert "key" not in (a.daemon_log() + shown).lower()
