@@ -262,6 +262,23 @@ def test_a_daemon_that_dies_comes_back_with_charon_and_the_tunnels(tmp_path: Pat
     play(tmp_path, scenario)
 
 
+def test_everything_at_one_end_dies_and_a_new_agent_brings_it_back_without_the_customer(tmp_path: Path) -> None:
+    """As after a crash of the machine's service: the customer's dead peer detection would take 40 seconds and more."""
+
+    async def scenario(gateway: End, customer: End, _: Wire) -> None:
+        await connect(gateway, customer)
+        await gateway.ipsec.close()
+        await gateway.esp.close()
+        for pid in (gateway.charon, gateway.daemon):
+            os.kill(pid, signal.SIGKILL)
+        await gateway.restart_agent()
+        await gateway.apply(gateway_tunnel())
+        await until(gateway.up, "the tunnel")
+        assert gateway.ping() == 3
+
+    play(tmp_path, scenario)
+
+
 def test_changed_algorithms_are_negotiated_before_the_old_sa_goes_and_the_other_tunnel_does_not_notice(
     tmp_path: Path,
 ) -> None:

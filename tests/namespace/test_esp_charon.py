@@ -4,6 +4,7 @@ one of the processes dies."""
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from tests.namespace.esp_site import (
     CHILD,
     DAEMON,
     DAEMON_GONE_STATUS,
+    MTU,
     Child,
     Site,
     StockSite,
@@ -74,7 +76,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 def both_ways(a: Site, b: Site) -> bool:
     """Small packets, packets as large as the tunnel takes, and fragmented ones."""
-    return all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, 1372, 3000))
+    return all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, MTU - 28, 3000))
 
 
 def suites(site: UserSite) -> set[str]:
@@ -115,6 +117,7 @@ def loss_while_rekeying(a: Site, b: Site) -> Report:
     """Child SA and IKE SA are replaced from either end while a steady stream of pings goes through the tunnel."""
     probe = Probe(a.traffic, b.inside_address, interval=0.01)
     try:
+        time.sleep(0.5)
         for site in (a, b):
             before = site.spis()
             site.rekey("child", CHILD)
@@ -122,6 +125,7 @@ def loss_while_rekeying(a: Site, b: Site) -> Report:
             ike = site.ike_ids()
             site.rekey("ike", "gw")
             eventually(lambda: len(site.ike_ids()) == 1 and not site.ike_ids() & ike, 10, "one new IKE SA")  # noqa: B023
+            time.sleep(0.5)
         return probe.finish()
     finally:
         probe.kill()
@@ -238,8 +242,14 @@ def test_a_peer_whose_port_moves_is_followed(pair: Pair) -> None:
 
 NAT = """\
 table ip nat {
-    chain arriving { type filter hook prerouting priority -300; ip saddr 192.0.2.2 udp sport 4500 udp sport set 14500 }
-    chain leaving { type filter hook output priority -300; ip daddr 192.0.2.2 udp dport 14500 udp dport set 4500 }
+    chain arriving {
+        type filter hook prerouting priority -300
+        ip saddr 192.0.2.2 udp sport 4500 udp sport set 14500
+    }
+    chain leaving {
+        type filter hook output priority -300
+        ip daddr 192.0.2.2 udp dport 14500 udp dport set 4500
+    }
 }
 """
 
@@ -265,4 +275,4 @@ def test_no_key_is_ever_shown(pair: Pair) -> None:
         "spi", "src", "dst", "direction", "if_id", "reqid", "suite", "encap", "esn", "replay_window", "bytes",
         "packets", "age_s", "idle_s", "orphan",
     }  # fmt: skip
-    assert "key" not in (a.daemon_log() + shown).lower()
+    assert re.search("[0-9a-fA-F]{32}", a.daemon_log() + shown) is None

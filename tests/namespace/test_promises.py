@@ -82,7 +82,7 @@ def test_traffic_survives_the_death_of_charon(scenario: Scenario) -> None:
         report = probe.finish()
     finally:
         probe.kill()
-    # When the customer negotiates anew, what is under way to it for the length of a round trip may find no SA there yet.
+    # When the customer negotiates anew, what is under way to it for a round trip may find no SA there yet.
     assert report.longest_gap < 0.1, report
     assert pid_of(scenario, "ipsec/charon.pid") != old
     scenario.within(RECOVERY_SECONDS, "IKE is established again", lambda: both_up(scenario))

@@ -180,7 +180,13 @@ def _scalar(shape: Shape, text: str, path: str) -> Any:
         return _number(text, path)
     if kind == "timestamp":
         return _timestamp(text, path)
-    return _octets(text, path) if kind == "blob" else text
+    return _octets(text, path) if kind == "blob" else _characters(text, path)
+
+
+def _characters(text: str, path: str) -> str:
+    if _ILLEGAL_XML.search(text):
+        raise errors.invalid_value(path, text, "text without control characters, which no answer could hold")
+    return text
 
 
 def _number(text: str, path: str) -> float:

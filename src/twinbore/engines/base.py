@@ -18,27 +18,27 @@ from typing import Protocol, TypeVar
 
 from twinbore.model.observed import Changes
 
-Desired = TypeVar("Desired", contravariant=True)
-Observed = TypeVar("Observed", covariant=True)
+Desired_contra = TypeVar("Desired_contra", contravariant=True)
+Observed_co = TypeVar("Observed_co", covariant=True)
 
 
 class EngineError(Exception):
     """An engine cannot work at all (a missing program, privilege or kernel feature); the message says what mends it."""
 
 
-class Engine(Protocol[Desired, Observed]):
+class Engine(Protocol[Desired_contra, Observed_co]):
     """The interface that the agent works with; each engine package has a fake and a real implementation."""
 
     async def start(self) -> None:
         """Adopt what a former agent left running, start what is missing. Raises `EngineError`."""
 
-    async def apply(self, desired: Desired) -> Changes:
+    async def apply(self, desired: Desired_contra) -> Changes:
         """Create and update until everything in `desired` is there. Removes nothing that others may stand on."""
 
-    async def prune(self, desired: Desired) -> Changes:
+    async def prune(self, desired: Desired_contra) -> Changes:
         """Remove everything of this engine that is not in `desired`."""
 
-    async def observe(self) -> Observed:
+    async def observe(self) -> Observed_co:
         """Read the truth now."""
 
     async def close(self) -> None:

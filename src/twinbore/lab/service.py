@@ -26,7 +26,13 @@ _STOP_SECONDS: Final = 20.0
 
 def twinbore(*arguments: str | Path) -> list[str]:
     """The command line of the `twinbore` command in this interpreter, whatever lies in the working directory."""
-    return [sys.executable, "-P", "-c", "from twinbore.cli.main import main; main()", *(str(part) for part in arguments)]
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        "from twinbore.cli.main import main; main()",
+        *(str(part) for part in arguments),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

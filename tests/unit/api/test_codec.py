@@ -181,6 +181,7 @@ def test_names_on_the_wire() -> None:
         ("DescribeVpcs", [("MaxResults", " 5")], "InvalidParameterValue", "a whole number"),
         ("DescribeVpcs", [("MaxResults", "9223372036854775808")], "InvalidParameterValue", "a whole number"),
         ("DescribeVpcs", [("MaxResults", "٣")], "InvalidParameterValue", "a whole number"),
+        ("DescribeVpcs", [("NextToken", "a\x00")], "InvalidParameterValue", "control characters"),
         ("DescribeVpcs", [("DryRun", "1")], "InvalidParameterValue", "true or false"),
         ("DescribeVpcs", [("Filter.1", "x")], "InvalidParameterValue", "Filter.1"),
         ("DeleteVpc", [], "MissingParameter", "The request must contain the parameter VpcId"),

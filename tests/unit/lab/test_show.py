@@ -32,6 +32,14 @@ def test_a_step_that_fails_is_marked_with_the_reason_and_goes_on_failing() -> No
     assert "found 'pending'" in output.getvalue()
 
 
+def test_a_step_that_is_interrupted_says_so() -> None:
+    shown, output = show()
+    with pytest.raises(KeyboardInterrupt), shown.step(5, "Configure"):
+        raise KeyboardInterrupt
+    assert "✗  5 Configure" in output.getvalue()
+    assert "interrupted" in output.getvalue()
+
+
 def test_the_table_has_every_step_and_the_sum() -> None:
     shown, output = show()
     with shown.step(1, "first"):

@@ -69,6 +69,7 @@ class IpsecEngine:
         )
         self._run_dir = run_dir
         self._ledger_file = run_dir / "loaded.json"
+        self._up_file = run_dir / "up"
         self._on_event = on_event
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -81,7 +82,7 @@ class IpsecEngine:
         self._settled: dict[str, tuple[IkeTunnel, frozenset[str]]] = {}
         self._plan: IpsecPlan | None = None
         self._initiated: dict[str, float] = {}
-        self._up: set[str] = set()
+        self._up: set[str] | None = None
         self._resume: set[str] = set()
         self._works: dict[str, asyncio.Task[None]] = {}
         self._parallel = asyncio.Semaphore(PARALLEL_WORK)
@@ -131,7 +132,7 @@ class IpsecEngine:
             ike_status(name, by_tunnel.get(name, ()), self._reasons.of(name), self._reasons.waiting(name))
             for name in names
         )
-        self._up = {status.name for status in statuses if status.child_installed and status.ike_version == "ikev2"}
+        self._remember_up({s.name for s in statuses if s.child_installed and s.ike_version == "ikev2"})
         return statuses
 
     async def close(self) -> None:
@@ -145,7 +146,8 @@ class IpsecEngine:
         async with self._turn:
             stopped = await self._charon.stop()
             self._charon.remove_files()
-            self._ledger_file.unlink(missing_ok=True)
+            for file in (self._ledger_file, self._up_file):
+                file.unlink(missing_ok=True)
         return Changes(("stopped charon",) if stopped else ())
 
     # charon's life ---------------------------------------------------------------------------------------------------
@@ -160,6 +162,7 @@ class IpsecEngine:
         if await self._charon.start():
             self._restarter.started()
             self._reasons.reset()
+            self._resume |= self._remembered_up()
             log.info("charon started", pid=process.pid)
         else:
             log.info("charon adopted", pid=process.pid)
@@ -173,7 +176,6 @@ class IpsecEngine:
         self._ledger = None
         self._session.close()
         self._observer.close()
-        self._resume |= self._up
         self._initiated.clear()
         self._restarter.ended()
         self._on_event()
@@ -183,7 +185,6 @@ class IpsecEngine:
             await self._bring_up()
             if self._plan is not None:
                 await self._load(self._plan)
-                self._resume.clear()
         self._on_event()
 
     def _connected(self) -> None:
@@ -224,6 +225,7 @@ class IpsecEngine:
             if entry.due is not Due.NOTHING:
                 self._begin_work(name)
         done += await self._initiate(plan.tunnels)
+        self._resume.clear()
         return Changes(tuple(done), tuple(failed))
 
     async def _load_tunnel(self, ledger: Ledger, tunnel: IkeTunnel, loaded: set[str], has_key: bool) -> list[str]:
@@ -363,6 +365,18 @@ class IpsecEngine:
     def _peer_is_known(self, name: str) -> bool:
         tunnels = self._plan.tunnels if self._plan else ()
         return any(t.name == tunnel_name(name) and t.remote_address is not None for t in tunnels)
+
+    def _remember_up(self, names: set[str]) -> None:
+        """Which tunnels were up last, in a file: it must outlive the agent and charon both."""
+        if names != self._up:
+            self._up_file.write_text("".join(f"{name}\n" for name in sorted(names)))
+            self._up = names
+
+    def _remembered_up(self) -> set[str]:
+        try:
+            return set(self._up_file.read_text().split())
+        except FileNotFoundError:
+            return set()
 
     def _current_ledger(self) -> Ledger:
         if self._ledger is None:
