@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from botocore.config import Config
 from sqlalchemy import select
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.unit import worldstore
 from twinbore.agent import lifecycle
@@ -94,30 +95,61 @@ def settings() -> Settings:
     return Settings(outside_pool_a=POOL_A, outside_pool_b=POOL_B)
 
 
-@pytest.fixture
-def service(tmp_path: Path, settings: Settings) -> Iterator[Service]:
-    database = worldstore.database(tmp_path)
-    randomness = SeededRandomness()
-    key: AccessKey = ensure_credentials(database, tmp_path / "credentials", {}, randomness, now())
-    with database.read() as tx:
-        secret = tx.secret(key.id, SECRET_FIELD)
-    assert secret is not None
+class Stage:
+    """An ASGI application that is whichever the present test has put there: one server serves all tests."""
+
+    def __init__(self) -> None:
+        self.application: ASGIApp | None = None
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.application is not None
+        await self.application(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A real HTTP server on a free port of the loopback."""
+    stage = Stage()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    application = create_app(database, settings, now, randomness)
-    server = uvicorn.Server(
-        uvicorn.Config(application, log_config=None, access_log=False, server_header=False, lifespan="off")
-    )
+    stage.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(stage, log_config=None, access_log=False, server_header=False, lifespan="off")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.005)
     try:
-        yield Service(f"http://127.0.0.1:{listener.getsockname()[1]}", database, settings, key.id, secret)
+        yield stage
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The database file with its schema and nothing in it; migrated once for all tests."""
+    directory = tmp_path_factory.mktemp("empty")
+    worldstore.database(directory).close()
+    return (directory / worldstore.FILE).read_bytes()
+
+
+@pytest.fixture
+def service(tmp_path: Path, settings: Settings, stage: Stage, empty_store: bytes) -> Iterator[Service]:
+    (tmp_path / worldstore.FILE).write_bytes(empty_store)
+    database = worldstore.connect_to(tmp_path)
+    randomness = SeededRandomness()
+    key: AccessKey = ensure_credentials(database, tmp_path / "credentials", {}, randomness, now())
+    with database.read() as tx:
+        secret = tx.secret(key.id, SECRET_FIELD)
+    assert secret is not None
+    stage.application = create_app(database, settings, now, randomness)
+    try:
+        yield Service(stage.url, database, settings, key.id, secret)
+    finally:
+        stage.application = None
         database.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.contract.conftest import Service
 from tests.contract.raw import FORM, get, presigned, send, signed
@@ -258,6 +259,31 @@ def test_a_bug_is_an_internal_error_without_a_traceback(service: Service, monkey
     assert (answer.status, "<Code>InternalError</Code>" in answer.text) == (500, True)
     assert "secret reason" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_the_log_tells_each_request_and_the_reason_of_a_bug_but_no_secret(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> dict[str, Any]:
+        raise ZeroDivisionError("the reason")
+
+    monkeypatch.setitem(OPERATIONS, "DescribeSubnets", broken)
+    with capture_logs() as lines:
+        answers = [signed(service, action) for action in ("DescribeVpcs", "DescribeSubnets")]
+        answers.append(signed(service, "DescribeVpcs", secret="x" * 40))
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["request_id"] for line in requests] == [a.headers["x-amzn-requestid"] for a in answers]
+    assert [(line["action"], line["status"], line.get("error")) for line in requests] == [
+        ("DescribeVpcs", 200, None),
+        ("DescribeSubnets", 500, "InternalError"),
+        ("DescribeVpcs", 401, "AuthFailure"),
+    ]
+    assert requests[0]["access_key"] == service.access_key_id
+    assert re.fullmatch("[0-9]{12}", requests[0]["account"])
+    assert all(line["ms"] >= 0 for line in requests)
+    (bug,) = [line for line in lines if line["event"] == "internal error"]
+    assert "ZeroDivisionError: the reason" in bug["traceback"]
+    assert service.secret_access_key not in str(lines)
 
 
 def test_an_operation_whose_answer_has_a_wrong_member_changes_nothing_half(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from twinbore.lab import namespaces
 from twinbore.lab.clients import Boto3Client
 from twinbore.lab.faults import Faults
 from twinbore.lab.namespaces import inside, run
@@ -56,6 +57,9 @@ def scenario() -> Iterator[Scenario]:
             made.customer("down")
             service.down()
             assert underlay_state(gateway) == before, "twinbore down leaves the gateway host as it was"
+            assert not namespaces.exists(made.ids.vpc)
+            assert not namespaces.exists(made.ids.vpn_gateway)
+            assert _processes_of(service.state) == []
         finally:
             service.stop()
 
@@ -169,6 +173,19 @@ def test_workloads_cannot_take_another_address(scenario: Scenario) -> None:
     finally:
         run(["ip", "-n", host, "address", "del", "10.0.1.99/32", "dev", "lo"])
     assert "0 received" in said
+
+
+def _processes_of(state: Path) -> list[str]:
+    """Command lines of the processes that name the state directory."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(state) in line:
+            found.append(line)
+    return found
 
 
 def _ping_from(namespace: str, source: str, destination: str) -> str:

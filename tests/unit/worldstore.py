@@ -11,10 +11,17 @@ from twinbore.store import migrate
 from twinbore.store.database import Database, connect, sqlite_url
 from twinbore.store.secrets import SecretBox
 
+FILE = "twinbore.db"
+
+
+def connect_to(directory: Path) -> Database:
+    """The database that is there."""
+    return connect(sqlite_url(directory / FILE), SecretBox(b"k" * 32))
+
 
 def database(directory: Path) -> Database:
     """An empty database with its schema."""
-    opened = connect(sqlite_url(directory / "twinbore.db"), SecretBox(b"k" * 32))
+    opened = connect_to(directory)
     migrate.upgrade(opened.engine)
     return opened
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -78,7 +79,8 @@ class Endpoint:
             self._log.error("store failure", reason=str(error), **facts)
             content, status = _error_answer(_failure("Unavailable", request_id, 503), request_id, facts), 503
         except Exception:
-            self._log.exception("internal error", **facts)
+            # As text: what formats an exception for a terminal shows local variables too, and secrets are among them.
+            self._log.error("internal error", traceback=traceback.format_exc(), **facts)
             content, status = _error_answer(_failure("InternalError", request_id, 500), request_id, facts), 500
         self._log.info("request", status=status, ms=round((time.monotonic() - begun) * 1000, 1), **facts)
         return HttpResponse(content, status, headers=HEADERS | {"x-amzn-RequestId": request_id}, media_type=XML)

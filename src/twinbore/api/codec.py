@@ -286,8 +286,7 @@ def _write(parent: ET.Element, name: str, shape: Shape, value: Any) -> None:
 
 
 def _document(root: ET.Element) -> bytes:
-    text: bytes = ET.tostring(root, encoding="utf-8")
-    return _DECLARATION + text
+    return _DECLARATION + ET.tostring(root, encoding="unicode").encode()
 
 
 def _legal(text: str) -> str:

@@ -36,6 +36,7 @@ class Dispatcher:
     def __init__(
         self, database: Database, settings: Settings, clock: Callable[[], datetime], random: Randomness
     ) -> None:
+        self._model = codec.service("ec2")  # loaded here, so that no request waits for it
         self._database = database
         self._settings = settings
         self._clock = clock
@@ -44,12 +45,11 @@ class Dispatcher:
     def answer(self, account_id: str, action: str, version: str, parameters: Parameters, request_id: str) -> bytes:
         """The XML document that the request is answered with. Raises `ApiError` and `StoreError`."""
         codec.check_version(version)
-        model = codec.service("ec2")
         if not action:
             raise errors.missing_parameter("Action")
-        if action not in model.operation_names:
+        if action not in self._model.operation_names:
             raise ApiError("InvalidAction", f"The action {action} is not valid for this web service.")
-        operation_model = model.operation_model(action)
+        operation_model = self._model.operation_model(action)
         request = codec.parse(operation_model, parameters)
         result = self._run(operation_model, account_id, request)
         return codec.answer(operation_model, result, request_id, version)

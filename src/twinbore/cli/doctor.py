@@ -23,6 +23,7 @@ from twinbore.model.addressing import expand_pool
 from twinbore.model.settings import Settings
 
 CHARON: Final = Path("/usr/lib/ipsec/charon")
+VICI: Final = Path("/usr/lib/ipsec/plugins/libstrongswan-vici.so")
 PROGRAMS: Final = (
     ("bird", "bird2"),
     ("birdc", "bird2"),
@@ -89,6 +90,8 @@ def _programs() -> Iterator[Finding]:
     packages = {package for program, package in PROGRAMS if shutil.which(program, path=SEARCH) is None}
     if not CHARON.exists():
         packages |= {"strongswan-charon", "libstrongswan-standard-plugins"}
+    if not VICI.exists():
+        packages.add("strongswan-swanctl")
     if packages:
         names = " ".join(sorted(packages))
         yield Finding("missing", f"programs of {names}", f"apt-get install --no-install-recommends {names}")

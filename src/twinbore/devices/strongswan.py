@@ -12,38 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain, product
-from typing import Final
 
 from twinbore.devices.offer import is_aead
+from twinbore.model.keywords import ENCRYPTION, GROUPS, INTEGRITY
 from twinbore.model.options import TunnelOptions
-
-_ENCRYPTION: Final = {
-    "AES128": "aes128",
-    "AES256": "aes256",
-    "AES128-GCM-16": "aes128gcm16",
-    "AES256-GCM-16": "aes256gcm16",
-}
-_INTEGRITY: Final = {"SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
-_GROUP: Final = {
-    2: "modp1024",
-    5: "modp1536",
-    14: "modp2048",
-    15: "modp3072",
-    16: "modp4096",
-    17: "modp6144",
-    18: "modp8192",
-    19: "ecp256",
-    20: "ecp384",
-    21: "ecp521",
-    22: "modp1024s160",
-    23: "modp2048s224",
-    24: "modp2048s256",
-}
 
 
 def ike_proposals(options: TunnelOptions) -> str:
     """`connections.<c>.proposals` for phase 1, in the options' order."""
-    integrity = [_INTEGRITY[name] for name in options.phase1_integrity_algorithms]
+    integrity = [INTEGRITY[name] for name in options.phase1_integrity_algorithms]
     return _proposals(
         options.ike_versions,
         options.phase1_encryption_algorithms,
@@ -55,7 +32,7 @@ def ike_proposals(options: TunnelOptions) -> str:
 
 def esp_proposals(options: TunnelOptions) -> str:
     """`children.<c>.esp_proposals` for phase 2, in the options' order, with groups for perfect forward secrecy."""
-    integrity = [_INTEGRITY[name] for name in options.phase2_integrity_algorithms]
+    integrity = [INTEGRITY[name] for name in options.phase2_integrity_algorithms]
     return _proposals(
         options.ike_versions, options.phase2_encryption_algorithms, integrity, [], options.phase2_dh_group_numbers
     )
@@ -68,9 +45,9 @@ def _proposals(
     aead_prf: list[str],
     group_numbers: Iterable[int],
 ) -> str:
-    groups = [_GROUP[number] for number in group_numbers]
-    aead = [_ENCRYPTION[name] for name in encryption if is_aead(name)]
-    classic = [_ENCRYPTION[name] for name in encryption if not is_aead(name)]
+    groups = [GROUPS[number] for number in group_numbers]
+    aead = [ENCRYPTION[name] for name in encryption if is_aead(name)]
+    classic = [ENCRYPTION[name] for name in encryption if not is_aead(name)]
     suites = [[aead, aead_prf, groups] if aead_prf else [aead, groups]] if aead else []
     if classic:
         suites.append([classic, integrity, groups])

@@ -83,6 +83,17 @@ def boot_id() -> str:
     return _BOOT_ID.read_text().strip()
 
 
+def tail(path: Path, lines: int) -> str:
+    """The last lines of a log file, joined: for error messages."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        text = ""
+    return "; ".join(text.strip().splitlines()[-lines:]) or f"nothing in {path}"
+
+
 class DataPlaneProcess:
     """One program of the data plane. Methods are called on the event loop's thread.
 
@@ -214,13 +225,7 @@ class DataPlaneProcess:
 
     def log_tail(self, lines: int = 3) -> str:
         """The last lines of the log file, joined: for error messages."""
-        try:
-            with self.log_file.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                text = file.read().decode(errors="replace")
-        except FileNotFoundError:
-            return f"nothing in {self.log_file}"
-        return "; ".join(text.strip().splitlines()[-lines:]) or f"nothing in {self.log_file}"
+        return tail(self.log_file, lines)
 
     def _spawn(self, write_end: int) -> int:
         nsenter = next((path for path in _TOOLS if Path(path).exists()), None)

@@ -154,10 +154,11 @@ def test_what_cannot_be_negotiated_is_refused() -> None:
 def test_settings_file() -> None:
     lines = [line.strip() for line in c.strongswan_conf("/run").splitlines()]
     settings = dict(line.split(" = ", 1) for line in lines if " = " in line)
-    plugins = settings["load"].split()
+    plugins = settings["load"].replace("!", "").split()
     assert plugins.index("openssl") < plugins.index("gmp")
     assert not {"aes", "gcm", "stroke", "updown", "kernel-libipsec"} & set(plugins)
     assert {"vici", "kernel-netlink", "socket-default", "kdf", "nonce"} <= set(plugins)
+    assert {"vici!", "kernel-netlink!", "socket-default!", "openssl!"} <= set(settings["load"].split())
     assert settings["install_routes"] == settings["install_virtual_ip"] == "no"
     assert settings["routing_table"] == "0"
     assert settings["path"] == "/run/charon.log"

@@ -77,7 +77,7 @@ def select(  # noqa: PLR0917 - the same six in every Describe
     wanted: list[str] = (request.get(ids_member) or []) if ids_member else []
     for value in wanted:
         check_id(resource_type, value)
-    rows: list[Row] = call.tx.all(kind, account_id=call.account_id)
+    rows: list[Row] = call.tx.all(kind, account_id=call.account_id, **({"id": wanted} if wanted else {}))
     identified = {row.id: row for row in rows}  # type: ignore[attr-defined]
     for value in wanted:
         if value not in identified:

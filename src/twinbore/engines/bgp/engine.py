@@ -117,7 +117,12 @@ class BgpEngine:
 
     async def teardown(self) -> Changes:
         """Stop every BIRD and remove its routes and files."""
-        return await self.prune(BgpPlan())
+        if self._watch is None:
+            await self.start()
+        try:
+            return await self.prune(BgpPlan())
+        finally:
+            await self.close()
 
     async def _ensure(self, desired: RoutingDomain) -> list[str]:
         domain = self._domain(desired.name)

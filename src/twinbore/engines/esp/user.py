@@ -141,16 +141,29 @@ class UserEspEngine:
             return
         if self._restarter.waiting:
             raise EngineError(f"twinbore-esp {self._process.exit_reason or 'does not run'}; it is being started again")
-        if not await self._process.adopt():
-            if not self._daemon.exists():
-                raise EngineError(f"{self._daemon} is missing: build it with `make setup`")
-            for path in self._sockets:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._remove_sockets()
-            await self._process.start()
-            self._restarter.started()
-        version = await self._answers()
+        version = await self._adopt() or await self._start()
         log.info("twinbore-esp runs", pid=self._process.pid, version=version)
+
+    async def _adopt(self) -> str | None:
+        """Take over a running daemon; its version, or None when there is none, or one that is just ending."""
+        if not await self._process.adopt():
+            return None
+        try:
+            return await self._answers()
+        except EngineError:
+            if self._process.running():
+                raise
+            return None
+
+    async def _start(self) -> str:
+        if not self._daemon.exists():
+            raise EngineError(f"{self._daemon} is missing: build it with `make setup`")
+        for path in self._sockets:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._remove_sockets()
+        await self._process.start()
+        self._restarter.started()
+        return await self._answers()
 
     async def _answers(self) -> str:
         deadline = self._clock() + READY_SECONDS

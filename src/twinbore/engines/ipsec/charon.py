@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from typing import Final
 from twinbore.engines.base import EngineError
 from twinbore.engines.ipsec.charon_config import strongswan_conf
 from twinbore.engines.ipsec.vici import ViciError, ViciSession, ViciUnreachable
-from twinbore.engines.process import DataPlaneProcess
+from twinbore.engines.process import DataPlaneProcess, tail
 
 INSIDE: Final = "/run"
 PROGRAMS: Final = ("/usr/lib/ipsec/charon", "/usr/libexec/ipsec/charon", "/usr/libexec/strongswan/charon")
@@ -34,6 +35,7 @@ VICI_PLUGINS: Final = (
 )
 MAX_SOCKET_PATH: Final = 107
 READY_SECONDS: Final = 15.0
+ESP_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 LOG_LIMIT_BYTES: Final = 16 << 20
 _POLL_SECONDS: Final = 0.05
@@ -109,9 +111,15 @@ class Charon:
     async def start(self) -> bool:
         """Adopt or start charon and wait until it answers; true when it was started. Raises `EngineError`."""
         if await self.process.adopt():
-            await self._answers()
-            return False
+            try:
+                await self._answers()
+                return False
+            except EngineError:
+                # One that ends at this moment is as good as none.
+                if self.process.running():
+                    raise
         self._check_files()
+        await self._wait_for_esp()
         self._write_settings()
         await self.process.start()
         await self._answers()
@@ -139,8 +147,14 @@ class Charon:
             raise EngineError("charon's vici plugin is missing: apt-get install strongswan-swanctl")
         if self._shim is not None and not self._shim.exists():
             raise EngineError(f"{self._shim} is missing: build it with `make setup`")
-        if self._esp_socket is not None and not self._esp_socket.exists():
-            raise EngineError(f"{self._esp_socket} is missing: twinbore-esp does not run")
+
+    async def _wait_for_esp(self) -> None:
+        """twinbore-esp may be starting at this moment: it ended together with charon and comes back by itself."""
+        deadline = asyncio.get_running_loop().time() + ESP_SECONDS
+        while self._esp_socket is not None and not await asyncio.to_thread(_accepts, self._esp_socket):
+            if asyncio.get_running_loop().time() > deadline:
+                raise EngineError(f"nobody listens on {self._esp_socket}: twinbore-esp does not run")
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _write_settings(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -159,17 +173,29 @@ class Charon:
                         return
                     except ViciUnreachable:
                         if not self.process.running():
-                            raise EngineError(f"charon {self.process.exit_reason}: {self._why()}") from None
+                            raise EngineError(f"charon {self.process.exit_reason}: {self.last_words()}") from None
                         await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
-            raise EngineError(f"charon does not answer on {self.vici_path}: {self._why()}") from None
+            raise EngineError(f"charon does not answer on {self.vici_path}: {self.last_words()}") from None
         except ViciError as error:
             raise EngineError(f"charon does not know vici's version command: {error}") from error
         finally:
             session.close()
 
-    def _why(self) -> str:
-        return self.process.log_tail()
+    def last_words(self) -> str:
+        """The end of what charon wrote: in its log, or on standard error when it did not come that far."""
+        own, before = tail(self._log, 3), self.process.log_tail()
+        return f"{own}; {before}" if not before.startswith("nothing in") else own
+
+
+def _accepts(path: Path) -> bool:
+    """Whether somebody listens on a SOCK_SEQPACKET socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            probe.connect(bytes(path))
+        except OSError:
+            return False
+    return True
 
 
 def _tool(name: str) -> str:

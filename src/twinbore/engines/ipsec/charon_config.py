@@ -32,10 +32,11 @@ RETRANSMIT_TRIES: Final = 5
 RETRANSMIT_BASE: Final = 1.5
 
 PLUGINS: Final = (
-    "random nonce openssl gmp kdf hmac pem pkcs1 pkcs8 pubkey x509 constraints revocation "
-    "kernel-netlink socket-default vici"
+    "random! nonce! openssl! gmp kdf hmac pem pkcs1 pkcs8 pubkey x509 constraints revocation "
+    "kernel-netlink! socket-default! vici!"
 )
-"""openssl stands before every other source of ciphers: its AES and groups are many times quicker."""
+"""openssl stands before every other source of ciphers: its AES and groups are many times quicker. Without one that is
+marked with `!`, charon ends instead of running as a cripple."""
 
 UNNEGOTIATED: Final = frozenset(
     {"rekey_time", "rand_time", "over_time", "life_time", "dpd_delay", "dpd_timeout", "dpd_action", "keyingtries"}

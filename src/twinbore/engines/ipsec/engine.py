@@ -43,6 +43,7 @@ from twinbore.model.observed import Changes, Failure, IkeStatus
 
 EVENTS: Final = ("ike-updown", "child-updown", "ike-rekey", "child-rekey", "log")
 INITIATE_PAUSE_SECONDS: Final = 10.0
+RESUME_SECONDS: Final = 60.0
 PARALLEL_WORK: Final = 8
 
 log = structlog.get_logger("ipsec")
@@ -84,6 +85,7 @@ class IpsecEngine:
         self._initiated: dict[str, float] = {}
         self._up: set[str] | None = None
         self._resume: set[str] = set()
+        self._resume_until = float("-inf")
         self._works: dict[str, asyncio.Task[None]] = {}
         self._parallel = asyncio.Semaphore(PARALLEL_WORK)
         self._restarter = Restarter("charon", self._bring_back, (EngineError, ViciError, ViciUnreachable), clock)
@@ -162,7 +164,8 @@ class IpsecEngine:
         if await self._charon.start():
             self._restarter.started()
             self._reasons.reset()
-            self._resume |= self._remembered_up()
+            self._resume = self._remembered_up()
+            self._resume_until = self._clock() + RESUME_SECONDS
             log.info("charon started", pid=process.pid)
         else:
             log.info("charon adopted", pid=process.pid)
@@ -172,7 +175,7 @@ class IpsecEngine:
         self._events.start()
 
     def _charon_ended(self) -> None:
-        log.error("charon ended", reason=self._charon.process.exit_reason, log=self._charon.process.log_tail())
+        log.error("charon ended", reason=self._charon.process.exit_reason, log=self._charon.last_words())
         self._ledger = None
         self._session.close()
         self._observer.close()
@@ -225,7 +228,6 @@ class IpsecEngine:
             if entry.due is not Due.NOTHING:
                 self._begin_work(name)
         done += await self._initiate(plan.tunnels)
-        self._resume.clear()
         return Changes(tuple(done), tuple(failed))
 
     async def _load_tunnel(self, ledger: Ledger, tunnel: IkeTunnel, loaded: set[str], has_key: bool) -> list[str]:
@@ -366,8 +368,12 @@ class IpsecEngine:
         tunnels = self._plan.tunnels if self._plan else ()
         return any(t.name == tunnel_name(name) and t.remote_address is not None for t in tunnels)
 
-    def _remember_up(self, names: set[str]) -> None:
-        """Which tunnels were up last, in a file: it must outlive the agent and charon both."""
+    def _remember_up(self, up: set[str]) -> None:
+        """Which tunnels are up, or shall come back up, in a file: it must outlive the agent and charon both."""
+        if self._ledger is None:
+            return
+        self._resume = self._resume - up if self._clock() < self._resume_until else set()
+        names = up | self._resume
         if names != self._up:
             self._up_file.write_text("".join(f"{name}\n" for name in sorted(names)))
             self._up = names

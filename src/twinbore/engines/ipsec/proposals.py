@@ -6,8 +6,7 @@ IKEv1 differs. There charon, when it is the one that proposes, takes only the fi
 may have to propose (when it re-keys) is therefore written out, one proposal for each combination.
 
 Decisions:
-* Our order decides when the customer offers several: strongest first, and among Diffie-Hellman groups elliptic curves
-  first, because the large MODP groups cost the gateway 10 to 100 times the time for no more strength.
+* Our order (`model.keywords`) decides when the customer offers several.
 * A group that this host's charon lacks is left out; if none remains, that is an error that says which were asked for.
 * PFS is part of every phase 2 proposal, as with AWS: the customer must use one of the groups when it re-keys.
 
@@ -21,31 +20,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from twinbore.model.keywords import AEAD, CIPHERS, GROUPS, INTEGRITY
 from twinbore.model.options import TunnelOptions
 
-AEAD: Final = {"AES256-GCM-16": "aes256gcm16", "AES128-GCM-16": "aes128gcm16"}
-CIPHERS: Final = {"AES256": "aes256", "AES128": "aes128"}
-INTEGRITY: Final = {"SHA2-512": "sha512", "SHA2-384": "sha384", "SHA2-256": "sha256", "SHA1": "sha1"}
-"""AWS's spelling → strongSwan's keyword, in our order of preference. A PRF is `prf` + the keyword."""
-
-GROUPS: Final[dict[int, tuple[str, str]]] = {
-    20: ("ecp384", "ECP_384"),
-    21: ("ecp521", "ECP_521"),
-    19: ("ecp256", "ECP_256"),
-    16: ("modp4096", "MODP_4096"),
-    15: ("modp3072", "MODP_3072"),
-    14: ("modp2048", "MODP_2048"),
-    17: ("modp6144", "MODP_6144"),
-    18: ("modp8192", "MODP_8192"),
-    24: ("modp2048s256", "MODP_2048_256"),
-    23: ("modp2048s224", "MODP_2048_224"),
-    5: ("modp1536", "MODP_1536"),
-    22: ("modp1024s160", "MODP_1024_160"),
-    2: ("modp1024", "MODP_1024"),
+_GROUP_NUMBERS: Final = {
+    name.upper().replace("MODP", "MODP_").replace("ECP", "ECP_").replace("S", "_"): number
+    for number, name in GROUPS.items()
 }
-"""Diffie-Hellman group number → (keyword, name in charon's answers), in our order of preference."""
-
-_GROUP_NUMBERS: Final = {name: number for number, (_, name) in GROUPS.items()}
+"""charon's names in its answers (`MODP_2048_256`, `ECP_384`) → group number."""
 _ENCRYPTION_NAMES: Final = {
     ("AES_CBC", "128"): "AES128",
     ("AES_CBC", "256"): "AES256",
@@ -131,7 +113,7 @@ def _chosen(keywords: Mapping[str, str], values: Iterable[str]) -> list[str]:
 
 
 def _groups(field: str, numbers: tuple[int, ...], support: Support) -> list[str]:
-    chosen = [keyword for number, (keyword, _) in GROUPS.items() if number in numbers and number in support.groups]
+    chosen = [keyword for number, keyword in GROUPS.items() if number in numbers and number in support.groups]
     if not chosen:
         raise NoProposal(
             f"{field} {', '.join(str(n) for n in numbers)}: the charon of this host has none of these Diffie-Hellman "
