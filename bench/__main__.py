@@ -36,7 +36,7 @@ def main() -> int:
     if os.geteuid() != 0:
         parser.error("the benchmarks make network namespaces: run as root")
     settings = Settings(arguments.rounds, arguments.seconds)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     started = datetime.now(UTC)
     result: dict[str, Any] = {"started": started.isoformat(timespec="seconds"), "machine": machine.describe()}
     result["settings"] = settings

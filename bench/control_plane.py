@@ -28,7 +28,7 @@ from twinbore.lab.probe import Probe
 from twinbore.lab.residue import underlay_state
 from twinbore.lab.scenario import VPC_HOST_ADDRESS, Scenario
 from twinbore.lab.service import Service
-from twinbore.lab.steps import cleanup, cloud, device
+from twinbore.lab.steps import cloud, device
 from twinbore.lab.topology import gateway_lab
 
 INSIDE: Final = ("169.254.10.0/30", "169.254.20.0/30")
@@ -58,8 +58,6 @@ def run(settings: Settings) -> list[Figure]:
                 available.append(_create(s, keys, action))
                 _until_both_up(s)
                 samples.append(time.perf_counter() - begin)
-        s.customer("down")
-        cleanup.delete_everything(s)
     return [
         figure("create to available", "s", available),
         figure("create to both UP, the customer starts", "s", both_up["add"]),

@@ -32,8 +32,12 @@ class Figure(msgspec.Struct, frozen=True):
 
 def figure(name: str, unit: str, samples: list[float]) -> Figure:
     """The figure of at least one sample, rounded to four significant digits."""
-    rounded = tuple(float(f"{sample:.4g}") for sample in samples)
-    return Figure(name, unit, rounded, statistics.median(rounded), min(rounded), max(rounded))
+    rounded = tuple(_rounded(sample) for sample in samples)
+    return Figure(name, unit, rounded, _rounded(statistics.median(rounded)), min(rounded), max(rounded))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def ratio(name: str, above: Figure, below: Figure) -> Figure:

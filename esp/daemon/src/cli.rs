@@ -134,8 +134,7 @@ mod tests {
 
     #[test]
     fn queries_name_a_subject() {
-        let expected =
-            QueryOptions { subject: query::Subject::Sas, control_socket: "/c".into(), json: true };
+        let expected = QueryOptions { subject: query::Subject::Sas, control_socket: "/c".into(), json: true };
         assert_eq!(parsed("sas --control-socket /c --json"), Ok(Command::Query(expected)));
         assert!(matches!(parsed("--help"), Ok(Command::Print(text)) if text.contains("TWINBORE_ESP_SOCKET")));
     }

@@ -50,8 +50,19 @@ impl Subject {
             Subject::Sas => rows(
                 &answer["sas"],
                 &[
-                    "spi", "direction", "src", "dst", "if_id", "reqid", "suite", "encap", "packets", "bytes", "age_s",
-                    "idle_s", "orphan",
+                    "spi",
+                    "direction",
+                    "src",
+                    "dst",
+                    "if_id",
+                    "reqid",
+                    "suite",
+                    "encap",
+                    "packets",
+                    "bytes",
+                    "age_s",
+                    "idle_s",
+                    "orphan",
                 ],
             ),
         }

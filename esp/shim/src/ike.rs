@@ -71,9 +71,8 @@ fn receive_verdict(connection: c_int) -> Result<(Option<Verdict>, Option<c_int>)
     // SAFETY: the kernel filled the control messages in; SCM_RIGHTS carries an array of int.
     let send_fd = unsafe {
         let header = libc::CMSG_FIRSTHDR(&message);
-        let rights = !header.is_null()
-            && (*header).cmsg_level == libc::SOL_SOCKET
-            && (*header).cmsg_type == libc::SCM_RIGHTS;
+        let rights =
+            !header.is_null() && (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS;
         rights.then(|| libc::CMSG_DATA(header).cast::<c_int>().read_unaligned())
     };
     Ok((octets.get(..received as usize).and_then(Verdict::decode), send_fd))

@@ -72,7 +72,9 @@ pub unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> 
 pub unsafe extern "C" fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     if descriptors::get(fd) == Kind::Xfrm {
         // SAFETY: the caller says that `len` octets are readable at `address`.
-        let Some(netlink) = (unsafe { read_as::<libc::sockaddr_nl>(address, len) }) else { return fail(libc::EINVAL) };
+        let Some(netlink) = (unsafe { read_as::<libc::sockaddr_nl>(address, len) }) else {
+            return fail(libc::EINVAL);
+        };
         note(format_args!("fd {fd} joins groups {:#x}", netlink.nl_groups));
         return match channel::hello(fd, wire::Hello::Xfrm { groups: netlink.nl_groups }) {
             Ok(()) => 0,

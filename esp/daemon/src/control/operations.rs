@@ -41,7 +41,8 @@ impl Operations {
             }
             Operation::RemoveTunnel { if_id } => self.remove_tunnel(if_id).map(|changed| json!({"changed": changed})),
             Operation::ListTunnels {} => {
-                let tunnels: Vec<TunnelReport> = self.dataplane().tuns().into_iter().map(TunnelReport::from).collect();
+                let tunnels: Vec<TunnelReport> =
+                    self.dataplane().tuns().into_iter().map(TunnelReport::from).collect();
                 Ok(json!({"tunnels": tunnels}))
             }
             Operation::ListSas {} => Ok(json!({"sas": self.controller.read(report::sas)})),
@@ -99,12 +100,8 @@ impl Operations {
                 Ok(true)
             }
             Some(present) => {
-                let text = format!(
-                    "tunnel {} is {}, not {}: remove it first",
-                    spec.if_id,
-                    place(&present),
-                    place(spec)
-                );
+                let text =
+                    format!("tunnel {} is {}, not {}: remove it first", spec.if_id, place(&present), place(spec));
                 Err(Failure::new(Code::Conflict, text))
             }
         }

@@ -1,8 +1,8 @@
 //! Algorithms by their names in the kernel's crypto API, as XFRM attributes carry them, to suites and keys.
 //!
-//! Some have a second, older name, which charon uses: `aes`, `sha1`. Lengths of keys and ICVs are in bits there. XFRMA_ALG_AUTH has no ICV length and means the kernel's default, which
-//! is the one of the RFC for all but SHA-256, where it is 96 bits of an old draft; charon sends XFRMA_ALG_AUTH_TRUNC
-//! with 128 for what it calls sha256.
+//! Some have a second, older name, which charon uses: `aes`, `sha1`. Lengths of keys and ICVs are in bits.
+//! XFRMA_ALG_AUTH has no ICV length and means the kernel's default, which is the one of the RFC for all but SHA-256,
+//! where it is 96 bits of an old draft; charon sends XFRMA_ALG_AUTH_TRUNC with 128 for what it calls sha256.
 //!
 //! References: net/xfrm/xfrm_algo.c, RFC 4106, RFC 3602, RFC 2404, RFC 4868.
 
@@ -95,7 +95,8 @@ fn read(attribute: &[u8], with_icv: bool) -> Result<Algorithm<'_>, Refusal> {
 }
 
 fn unknown(what: String) -> Refusal {
-    let known = "AES-GCM with a 64, 96 or 128-bit ICV, AES-CBC with HMAC-SHA1-96, SHA256-128, SHA384-192 or SHA512-256";
+    let known =
+        "AES-GCM with a 64, 96 or 128-bit ICV, AES-CBC with HMAC-SHA1-96, SHA256-128, SHA384-192 or SHA512-256";
     Refusal::new(libc::ENOSYS, format!("{what}: not one of {known}"))
 }
 

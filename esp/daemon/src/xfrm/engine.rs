@@ -79,7 +79,8 @@ impl Engine {
 
     /// The answer to a message whose length is not what it says.
     pub fn refuse_malformed(&self, header: &Header, effects: &mut Effects) -> Octets {
-        let text = format!("{} refused: its length {} is not that of the message", msg::name(header.kind), header.len);
+        let text =
+            format!("{} refused: its length {} is not that of the message", msg::name(header.kind), header.len);
         effects.notes.push(text);
         acknowledgement(header, libc::EINVAL)
     }
@@ -193,7 +194,8 @@ impl Engine {
                 (config.if_id, config.reqid) == (id.if_id, template.reqid)
                     && (index.direction(installed) == Some(Direction::Out)) == (id.direction == Direction::Out)
             };
-            info.curlft.use_time = self.sad.installed().filter(of_tunnel).map(Installed::last_used).max().unwrap_or(0);
+            info.curlft.use_time =
+                self.sad.installed().filter(of_tunnel).map(Installed::last_used).max().unwrap_or(0);
         }
         Ok(message::policy(header, &info, &policy.attributes))
     }

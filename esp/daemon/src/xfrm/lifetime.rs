@@ -100,10 +100,9 @@ mod tests {
     #[test]
     fn sequence_numbers_run_low_without_esn() {
         let sent = |short_sequence| due(&LIMITS, &Usage { short_sequence, ..Usage::default() });
-        assert_eq!([None, Some(SOFT_SEQUENCE - 1), Some(SOFT_SEQUENCE)].map(sent), [
-            Due::Nothing,
-            Due::Nothing,
-            Due::Soft
-        ]);
+        assert_eq!(
+            [None, Some(SOFT_SEQUENCE - 1), Some(SOFT_SEQUENCE)].map(sent),
+            [Due::Nothing, Due::Nothing, Due::Soft]
+        );
     }
 }

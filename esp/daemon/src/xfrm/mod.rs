@@ -45,6 +45,8 @@ pub mod sad;
 pub mod seqpacket;
 pub mod server;
 pub mod spd;
+#[cfg(test)]
+mod testing;
 pub mod uapi;
 pub mod upkeep;
 

@@ -178,7 +178,12 @@ fn sa_request(reader: &mut Reader<'_>) -> Result<SaRequest, Refusal> {
                 let (state, window) = replay_state::from_esn(payload)?;
                 (sequence, replay_window, esn_layout) = (Some(state), window, true);
             }
-            attr::ALG_COMP | attr::MARK | attr::SET_MARK | attr::TFCPAD | attr::COADDR | attr::OFFLOAD_DEV
+            attr::ALG_COMP
+            | attr::MARK
+            | attr::SET_MARK
+            | attr::TFCPAD
+            | attr::COADDR
+            | attr::OFFLOAD_DEV
             | attr::SEC_CTX => {
                 return Err(Refusal::unsupported(format!("SA attribute {kind}: not implemented")));
             }

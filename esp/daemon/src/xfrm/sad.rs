@@ -182,7 +182,10 @@ impl Sad {
             .map(|_| range.min + (u64::from(random()) % size) as u32)
             .find(|spi| !self.entries.contains_key(&SaId { dst, spi: *spi }));
         let Some(spi) = free else {
-            return Err(Refusal::new(libc::ENOENT, format!("no SPI is free in {:#x} to {:#x}", range.min, range.max)));
+            return Err(Refusal::new(
+                libc::ENOENT,
+                format!("no SPI is free in {:#x} to {:#x}", range.min, range.max),
+            ));
         };
         info.id.spi = spi;
         let larval = Larval { info, since: now.monotonic, generation };

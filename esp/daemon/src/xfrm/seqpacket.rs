@@ -34,7 +34,9 @@ pub fn remove_stale(path: &Path, probe: impl FnOnce() -> io::Result<()>) -> io::
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io::Error::new(error.kind(), format!("cannot look at {}: {error}", path.display()))),
+        Err(error) => {
+            return Err(io::Error::new(error.kind(), format!("cannot look at {}: {error}", path.display())));
+        }
     };
     let text = if !metadata.file_type().is_socket() {
         "is not a socket: choose another path"
@@ -63,7 +65,9 @@ pub fn accept(listener: &OwnedFd) -> io::Result<Option<OwnedFd>> {
     });
     match result {
         Ok(socket) => Ok(Some(socket)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -74,13 +78,7 @@ pub fn peer(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
     let mut len = mem::size_of_val(&peer) as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` octets to a local.
     check(unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &mut len,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut peer).cast(), &mut len)
     })?;
     Ok(peer)
 }

@@ -135,7 +135,10 @@ impl<D: DataPath> Server<D> {
         match accepted {
             Ok(Some(client)) if self.clients.len() < MAX_CLIENTS => self.clients.push(client),
             Ok(Some(client)) => {
-                log::notice(format_args!("connection of pid {} refused: there are {MAX_CLIENTS} already", client.pid));
+                log::notice(format_args!(
+                    "connection of pid {} refused: there are {MAX_CLIENTS} already",
+                    client.pid
+                ));
             }
             Ok(None) => {}
             Err(error) => {
@@ -200,6 +203,7 @@ impl<D: DataPath> Server<D> {
                 let send_fd = send_fd.filter(|_| verdict == Verdict::Accepted);
                 seqpacket::send(&client.socket, &[IoSlice::new(&verdict.encode())], send_fd)
                     .map_err(|error| error.to_string())?;
+                // Only now, so that no datagram comes before the verdict. IKE repeats what is lost meanwhile.
                 if verdict == Verdict::Accepted {
                     self.ike.connect(family, Arc::clone(&client.socket));
                     self.clients[index].role = Role::Ike(family);
@@ -213,9 +217,7 @@ impl<D: DataPath> Server<D> {
     fn request(&self, index: usize, generation: Generation, datagram: &[u8]) -> Result<(), String> {
         for message in messages(datagram) {
             let answer = match message {
-                Ok(message) => {
-                    self.apply(|engine, now, effects| engine.handle(&message, generation, now, effects))
-                }
+                Ok(message) => self.apply(|engine, now, effects| engine.handle(&message, generation, now, effects)),
                 Err(Some(header)) => self.apply(|engine, _, effects| engine.refuse_malformed(&header, effects)),
                 Err(None) => return Err("message without a netlink header".into()),
             };

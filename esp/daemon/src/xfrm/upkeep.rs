@@ -27,7 +27,10 @@ impl Engine {
     /// A charon process has no connection any more.
     pub fn generation_ended(&mut self, generation: Generation, effects: &mut Effects) {
         let orphans = self.sad.installed().filter(|installed| installed.generation == generation).count();
-        effects.notes.push(format!("charon is gone and leaves {orphans} SAs, which go on carrying traffic"));
+        effects.notes.push(match orphans {
+            0 => "charon is gone".into(),
+            count => format!("charon is gone and leaves {count} SAs, which go on carrying traffic"),
+        });
     }
 
     /// Passes an event of the data path on to charon.
@@ -43,7 +46,11 @@ impl Engine {
             Event::SequenceExhausted { spi, dst } => {
                 if let Some(installed) = self.sad.get(SaId { dst, spi }) {
                     effects.notes.push(format!("no sequence numbers left: {}", describe(installed)));
-                    effects.notifications.push(message::expire(installed.current_info(), installed.sa.config.if_id, false));
+                    effects.notifications.push(message::expire(
+                        installed.current_info(),
+                        installed.sa.config.if_id,
+                        false,
+                    ));
                 }
             }
             Event::TunLost { if_id } => {
@@ -116,7 +123,8 @@ impl Engine {
     fn settled_pairs(&self, now: Now) -> BTreeMap<u32, Generation> {
         let index = PolicyIndex::new(&self.spd);
         let mut ways: BTreeMap<(u32, Generation), (bool, bool)> = BTreeMap::new();
-        let old_enough = |installed: &&Installed| now.monotonic.saturating_sub(installed.installed_at()) >= ORPHAN_GRACE;
+        let old_enough =
+            |installed: &&Installed| now.monotonic.saturating_sub(installed.installed_at()) >= ORPHAN_GRACE;
         for installed in self.sad.installed().filter(old_enough) {
             let way = ways.entry((installed.sa.config.if_id, installed.generation)).or_default();
             match index.direction(installed) {
