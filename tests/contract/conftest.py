@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import threading
 import time
@@ -20,6 +19,7 @@ from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.unit import worldstore
+from tests.unit.seeded import SeededRandomness
 from twinbore.agent import lifecycle
 from twinbore.api.accounts import SECRET_FIELD, ensure_credentials
 from twinbore.api.app import create_app
@@ -31,22 +31,6 @@ from twinbore.store.snapshot import load_snapshot
 
 POOL_A = tuple(f"203.0.113.{n}" for n in range(1, 21))
 POOL_B = tuple(f"198.51.100.{n}" for n in range(1, 21))
-
-
-class SeededRandomness:
-    """The same ids and keys in every run."""
-
-    def __init__(self) -> None:
-        self._random = random.Random(1)
-
-    def hex(self, digits: int) -> str:
-        return "".join(self._random.choices("0123456789abcdef", k=digits))
-
-    def below(self, limit: int) -> int:
-        return self._random.randrange(limit)
-
-    def key(self, length: int) -> str:
-        return "".join(self._random.choices("abcdefghijklmnopqrstuvwxyz._", k=length))
 
 
 def now() -> datetime:

@@ -286,8 +286,11 @@ def test_the_log_tells_each_request_and_the_reason_of_a_bug_but_no_secret(
     assert service.secret_access_key not in str(lines)
 
 
-def test_an_operation_whose_answer_has_a_wrong_member_changes_nothing_half(
+def test_an_answer_that_cannot_be_written_undoes_its_operation(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(OPERATIONS, "DescribeVpcs", lambda *_: {"Vpx": []})
-    assert signed(service, "DescribeVpcs").status == 500
+    create = OPERATIONS["CreateVpc"]
+    monkeypatch.setitem(OPERATIONS, "CreateVpc", lambda call, request: {"Vpx": create(call, request)})
+    before = service.dump()
+    assert signed(service, "CreateVpc", "CidrBlock=10.0.0.0/16").status == 500
+    assert service.dump() == before

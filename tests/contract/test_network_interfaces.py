@@ -70,6 +70,19 @@ def test_a_network_interface_from_create_to_delete(service: Service, ec2: Any) -
         ec2.delete_network_interface(NetworkInterfaceId=eni["NetworkInterfaceId"])
 
 
+def test_a_request_that_is_sent_again_makes_no_second_interface(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    subnet_id, other = subnet(ec2, vpc_id), subnet(ec2, vpc_id, "10.0.2.0/24")
+    first = interface(ec2, subnet_id, ClientToken="once", PrivateIpAddress="10.0.1.9")
+    before = service.dump()
+    assert interface(ec2, subnet_id, ClientToken="once") == first
+    assert interface(ec2, subnet_id, ClientToken="once", PrivateIpAddress="10.0.1.9") == first
+    assert service.dump() == before
+    for changes in ({"SubnetId": other}, {"Description": "x"}, {"PrivateIpAddress": "10.0.1.10"}):
+        with refused(service, "IdempotentParameterMismatch", "once", first["NetworkInterfaceId"]):
+            ec2.create_network_interface(**({"SubnetId": subnet_id, "ClientToken": "once"} | changes))
+
+
 def test_deleting(service: Service, ec2: Any) -> None:
     subnet_id = subnet(ec2, vpc(ec2))
     eni = interface(ec2, subnet_id)["NetworkInterfaceId"]

@@ -105,6 +105,19 @@ def test_a_route_table_from_create_to_delete(service: Service, ec2: Any) -> None
     assert service.dump()["tags"] == []
 
 
+def test_a_request_that_is_sent_again_makes_no_second_table(service: Service, ec2: Any) -> None:
+    vpc_id, other = vpc(ec2), vpc(ec2)
+    first = ec2.create_route_table(VpcId=vpc_id, ClientToken="once")["RouteTable"]
+    before = service.dump()
+    assert ec2.create_route_table(VpcId=vpc_id, ClientToken="once")["RouteTable"] == first
+    assert service.dump() == before
+    with refused(service, "IdempotentParameterMismatch", "once", vpc_id):
+        ec2.create_route_table(VpcId=other, ClientToken="once")
+    with refused(service, "InvalidParameterValue", "ClientToken", "64"):
+        ec2.create_route_table(VpcId=vpc_id, ClientToken="x" * 65)
+    assert ec2.create_route_table(VpcId=vpc_id, ClientToken="twice")["RouteTable"] != first
+
+
 def test_kernel_tables_are_never_given_twice(service: Service, ec2: Any) -> None:
     vpc_id = vpc(ec2)
     ec2.delete_route_table(RouteTableId=table(ec2, vpc_id))

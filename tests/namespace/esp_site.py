@@ -1,8 +1,8 @@
 """Two VPN gateways joined by a veth, to try twinbore-esp with the charon of the distribution.
 
-A `UserSite` is what Twinbore runs: twinbore-esp and a charon with the shim in the underlay's namespace, and the TUN in a
-namespace of its own. A `StockSite` is a peer of stock parts only: charon with its own user-space ESP (kernel-libipsec).
-Both have the same outside: an address on the veth, vici, one connection with one child.
+A `UserSite` is what Twinbore runs: twinbore-esp and a charon with the shim in the underlay's namespace, and the TUN in
+a namespace of its own. A `StockSite` is a peer of stock parts only: charon with its own user-space ESP
+(kernel-libipsec). Both have the same outside: an address on the veth, vici, one connection with one child.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Child:
     life_time: int = 0
     replay_window: int = 1024
     dpd_delay: int = 0
-    unique: str = "replace"
+    start_action: str = "none"
 
 
 @dataclass
@@ -100,7 +100,8 @@ class Charon:
             'export STRONGSWAN_CONF="$1/strongswan.conf"; mount --bind "$1/run" /run; shift;'
             'exec env "$@" /usr/lib/ipsec/charon'
         )
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", self.home, *variables]
+        command: list[str | Path] = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh"]
+        command += [self.home, *variables]
         with (self.home / "output").open("ab") as output:
             self.process = subprocess.Popen(inside(self.namespace, command), stdout=output, stderr=output)
         eventually(self._answers, 10, "charon answers on vici")
@@ -170,7 +171,7 @@ class Site:
             "proposals": [IKE],
             "encap": "yes" if child.encap else "no",
             "mobike": "no",
-            "unique": child.unique,
+            "unique": "replace",
             "dpd_delay": f"{child.dpd_delay}s",
             "local": {"auth": "psk", "id": ids[0]},
             "remote": {"auth": "psk", "id": ids[1]},
@@ -184,6 +185,7 @@ class Site:
                     "rand_time": "0s",
                     "replay_window": str(child.replay_window),
                     "dpd_action": "clear",
+                    "start_action": child.start_action,
                 }
             },
         } | ({"if_id_in": str(self.if_id), "if_id_out": str(self.if_id)} if self.if_id else {})
@@ -240,7 +242,7 @@ class UserSite(Site):
 
     def start_daemon(self) -> None:
         (self.home / "run").mkdir(exist_ok=True)
-        command = [DAEMON, "run", "--workers", "2", "--xfrm-socket", self.home / "run" / "xfrm"]
+        command: list[str | Path] = [DAEMON, "run", "--workers", "2", "--xfrm-socket", self.home / "run" / "xfrm"]
         command += ["--control-socket", self.home / "control"]
         with (self.home / "daemon").open("ab") as output:
             self.daemon = subprocess.Popen(inside(self.underlay, command), stdout=output, stderr=output)
@@ -323,8 +325,8 @@ def join(a: Site, b: Site) -> None:
 
 
 @contextmanager
-def established(a: Site, b: Site, child: Child) -> Iterator[None]:
-    """Joins, starts and connects two sites; removes them at the end, also after a failure."""
+def prepared(a: Site, b: Site, child: Child) -> Iterator[None]:
+    """Joins two sites and loads their connections; removes the sites at the end, also after a failure."""
     sites = (a, b)
     try:
         join(a, b)
@@ -332,11 +334,18 @@ def established(a: Site, b: Site, child: Child) -> Iterator[None]:
             site.start()
         a.load(b, child)
         b.load(a, child)
+        yield
+    finally:
+        for site in sites:
+            site.remove()
+
+
+@contextmanager
+def established(a: Site, b: Site, child: Child) -> Iterator[None]:
+    """As `prepared`, and the connection is up."""
+    with prepared(a, b, child):
         a.initiate()
         for site, peer in ((a, b), (b, a)):
             if isinstance(site, StockSite):
                 site.route(peer)
         yield
-    finally:
-        for site in sites:
-            site.remove()

@@ -1,7 +1,8 @@
 """From a verified request to its answer: which operation it is, its transaction, and the answer where there is none.
 
-* An operation runs in one transaction, a write transaction unless its name says that it only reads. DryRun undoes it
-  after it has succeeded, so that a dry run checks all that a real one would.
+* An operation runs in one transaction, a write transaction unless its name says that it only reads; the answer is
+  written inside it, so that whatever ends in an error has changed nothing. DryRun undoes it after it has succeeded: a
+  dry run checks all that a real one would.
 * An action that AWS has and Twinbore has not is refused by name, with one exception: a listing (Describe..., with
   lists and nothing else in its answer) is answered with empty lists. Tools list what they do not use on their way, and
   of all those resources there is in truth none.
@@ -13,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from botocore.model import OperationModel
 
 import twinbore.api.ops  # noqa: F401 - registers the operations
 from twinbore.api import codec, errors
 from twinbore.api.errors import ApiError
-from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Randomness
+from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database
 
@@ -51,30 +52,21 @@ class Dispatcher:
             raise ApiError("InvalidAction", f"The action {action} is not valid for this web service.")
         operation_model = self._model.operation_model(action)
         request = codec.parse(operation_model, parameters)
-        result = self._run(operation_model, account_id, request)
-        return codec.answer(operation_model, result, request_id, version)
-
-    def _run(self, operation_model: OperationModel, account_id: str, request: dict[str, Any]) -> dict[str, Any]:
         dry_run = bool(request.pop("DryRun", False))
-        function = OPERATIONS.get(operation_model.name)
-        if function is None:
-            result = empty_listing(operation_model)
-            if dry_run:
-                raise errors.dry_run()
-            return result
-        reading = operation_model.name.startswith(READ_ONLY)
+        function = OPERATIONS.get(action) or empty_listing(operation_model)
+        reading = action.startswith(READ_ONLY)
         with self._database.read() if reading else self._database.write() as tx:
             result = function(Call(tx, account_id, self._settings, self._clock(), self._random), request)
             if dry_run:
                 raise errors.dry_run()
-        return result
+            return codec.answer(operation_model, result, request_id, version)
 
 
-def empty_listing(operation_model: OperationModel) -> dict[str, Any]:
-    """An empty answer for a listing of what does not exist here; `ApiError` for every other operation."""
+def empty_listing(operation_model: OperationModel) -> Operation:
+    """An operation that lists nothing, for a listing of what does not exist here; `ApiError` for everything else."""
     members = operation_model.output_shape.members if operation_model.output_shape is not None else {}
     lists = [name for name, member in members.items() if member.type_name == "list"]
     others = members.keys() - set(lists) - {NEXT_TOKEN}
     if not operation_model.name.startswith(LISTING) or not lists or others:
         raise errors.unsupported(f"The operation {operation_model.name} is not supported by Twinbore.")
-    return {name: [] for name in lists}
+    return lambda _call, _request: {name: [] for name in lists}

@@ -96,6 +96,14 @@ def limit_exceeded(code: str, what: str, limit: int) -> ApiError:
     return ApiError(code, f"The maximum number of {what} has been reached ({limit}).")
 
 
+def idempotent_mismatch(token: str, what: str) -> ApiError:
+    """A ClientToken that was used for something else."""
+    return ApiError(
+        "IdempotentParameterMismatch",
+        f"The client token '{token}' was used before with other parameters, for {what}: use a new one.",
+    )
+
+
 def dry_run() -> ApiError:
     """What a DryRun request that would have succeeded is answered with."""
     return ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)

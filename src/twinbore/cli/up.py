@@ -27,7 +27,7 @@ import uvicorn
 
 from twinbore.agent.admin import AdminServer
 from twinbore.agent.loop import Agent
-from twinbore.api.accounts import ensure_credentials
+from twinbore.api.accounts import CredentialsError, ensure_credentials
 from twinbore.api.app import create_app
 from twinbore.cli import config_file
 from twinbore.cli.assembly import build_engines
@@ -93,7 +93,7 @@ def run(
                 asyncio.run(_serve(paths, settings, database))
             finally:
                 database.close()
-    except (EngineError, MasterKeyError) as error:
+    except (CredentialsError, EngineError, MasterKeyError) as error:
         raise click.ClickException(str(error)) from error
     except PermissionError as error:
         raise click.ClickException(

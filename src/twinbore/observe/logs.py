@@ -27,7 +27,12 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 def configure(*, json_lines: bool | None = None, level: int = logging.INFO) -> None:
     """Set up structlog for the process; `json_lines` None decides by whether stderr is a terminal."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=True)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        # The default formatter of tracebacks prints local variables, keys among them.
+        else structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -162,8 +162,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A consistent snapshot; changes are thrown away. Raises `StoreError`."""
-        with self._failures(), self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection, self._box)
+        with self._failures(), self.engine.connect() as connection, connection.begin() as snapshot:
+            try:
+                yield Transaction(connection, self._box)
+            finally:
+                snapshot.rollback()
 
     @contextmanager
     def write(self, *, bump: bool = True) -> Iterator[Transaction]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from twinbore.model import extensions
 from twinbore.model import resources as r
 from twinbore.model.snapshot import Snapshot
 from twinbore.model.states import DELETED
 from twinbore.store.database import Transaction
-
-EXTENSION_PREFIX = "twinbore:"
-"""Tags with this prefix are Twinbore's own options."""
 
 
 def load_snapshot(tx: Transaction) -> Snapshot:
@@ -16,10 +14,10 @@ def load_snapshot(tx: Transaction) -> Snapshot:
     connections = tuple(c for c in tx.all(r.VpnConnection) if c.state != DELETED)
     living = {c.id for c in connections}
     tunnels = tuple(t for t in tx.all(r.VpnTunnel) if t.connection_id in living)
-    extensions: dict[str, dict[str, str]] = {}
+    options: dict[str, dict[str, str]] = {}
     for tag in tx.all(r.Tag):
-        if tag.key.startswith(EXTENSION_PREFIX):
-            extensions.setdefault(tag.resource_id, {})[tag.key] = tag.value
+        if tag.key.startswith(extensions.PREFIX):
+            options.setdefault(tag.resource_id, {})[tag.key] = tag.value
     return Snapshot(
         revision=tx.revision(),
         vpcs=tuple(tx.all(r.Vpc)),
@@ -39,5 +37,5 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         telemetry=tuple(tx.all(r.TunnelTelemetry)),
         gateway_routes=tuple(tx.all(r.GatewayRoute)),
         pre_shared_keys={t.id: tx.secret(t.id, "pre_shared_key") or "" for t in tunnels},
-        extensions=extensions,
+        extensions=options,
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import SeededRandomness
 from tests.unit import worldstore
 from tests.unit.sample import NOW
+from tests.unit.seeded import SeededRandomness
 from twinbore.api.accounts import KEPT_SECONDS, SECRET_FIELD, CredentialsError, KeyRing, ensure_credentials
 from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import Database

@@ -144,6 +144,9 @@ def test_a_reader_sees_one_moment(database: Database) -> None:
         assert reader.all(r.VpnGateway) == []
     with database.read() as reader:
         assert reader.all(r.VpnGateway) == [GATEWAY]
+        reader.delete(r.VpnGateway, GATEWAY.id)
+    with database.read() as reader:
+        assert reader.all(r.VpnGateway) == [GATEWAY], "a reader's changes are thrown away"
 
 
 def test_revisions_grow_with_changes_only(database: Database) -> None:

@@ -58,7 +58,7 @@ pub struct TunnelReport {
 
 /// Every installed SA, by destination and SPI.
 pub fn sas(engine: &Engine, now: Now) -> Vec<SaReport> {
-    let index = PolicyIndex::new(&engine.spd);
+    let index = PolicyIndex::new(engine.spd.iter());
     engine.sad.installed().map(|installed| sa(engine, &index, installed, now)).collect()
 }
 

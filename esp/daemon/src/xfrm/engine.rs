@@ -188,7 +188,7 @@ impl Engine {
         let policy = self.spd.find(id)?;
         let mut info: PolicyInfo = policy.info;
         if let Some(template) = &policy.template {
-            let index = PolicyIndex::new(&self.spd);
+            let index = PolicyIndex::new(self.spd.of_tunnel(id.if_id));
             let of_tunnel = |installed: &&Installed| {
                 let config = &installed.sa.config;
                 (config.if_id, config.reqid) == (id.if_id, template.reqid)

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::records::Template;
-use super::request::{Direction, SaId};
+use super::request::{Direction, PolicyId, SaId};
 use super::sad::{Installed, Sad};
-use super::spd::Spd;
+use super::spd::{Policy, Spd};
 use crate::sa::Sa;
 use crate::selector::Selector;
 use crate::tables::{InboundPolicy, Outbound, OutboundPolicy, Tables};
@@ -31,9 +31,10 @@ struct RequestPolicies {
 }
 
 impl PolicyIndex {
-    pub fn new(spd: &Spd) -> PolicyIndex {
+    /// Of the policies given: all, or those of one tunnel when only its SAs are asked about.
+    pub fn new<'a>(policies: impl Iterator<Item = (&'a PolicyId, &'a Policy)>) -> PolicyIndex {
         let mut index = PolicyIndex::default();
-        for (id, policy) in spd.iter() {
+        for (id, policy) in policies {
             let (Some(template), Ok(selector)) = (&policy.template, id.selector.selector()) else { continue };
             let place = index.by_request.entry((id.if_id, template.reqid)).or_default();
             match id.direction {
@@ -70,7 +71,8 @@ impl PolicyIndex {
 
 /// The snapshot.
 pub fn tables(sad: &Sad, spd: &Spd) -> Tables {
-    let index = PolicyIndex::new(spd);
+    let index = PolicyIndex::new(spd.iter());
+    let candidates = Candidates::new(sad);
     let mut tables = Tables::new();
     for installed in sad.installed().filter(|installed| index.direction(installed) != Some(Direction::Out)) {
         tables.add_inbound(Arc::clone(&installed.sa), InboundPolicy::Only(index.inbound(&installed.sa)));
@@ -80,7 +82,7 @@ pub fn tables(sad: &Sad, spd: &Spd) -> Tables {
     for if_id in if_ids {
         let policies = spd.outbound(if_id).into_iter().filter_map(|(id, policy)| {
             let selector = id.selector.selector().ok()?;
-            let sa = resolve(sad, if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
+            let sa = candidates.resolve(if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
             Some(OutboundPolicy { selector, sa })
         });
         tables.set_outbound(if_id, Outbound { policies: policies.collect() });
@@ -88,20 +90,33 @@ pub fn tables(sad: &Sad, spd: &Spd) -> Tables {
     tables
 }
 
-/// The SA that an outbound template means now.
-pub fn resolve<'a>(sad: &'a Sad, if_id: u32, template: &Template) -> Option<&'a Installed> {
-    let (src, dst) = ends(template)?;
-    let fits = |installed: &&Installed| {
-        let config = &installed.sa.config;
-        config.if_id == if_id && config.reqid == template.reqid && config.dst == dst
-    };
-    if template.id.spi != 0 {
-        return sad.get(SaId { dst, spi: template.id.spi }).filter(fits);
+/// The SAs that outbound templates may mean, by `if_id` and request id.
+pub struct Candidates<'a> {
+    by_request: HashMap<(u32, u32), Vec<&'a Installed>>,
+}
+
+impl<'a> Candidates<'a> {
+    pub fn new(sad: &'a Sad) -> Candidates<'a> {
+        let mut by_request: HashMap<_, Vec<_>> = HashMap::new();
+        for installed in sad.installed() {
+            let config = &installed.sa.config;
+            by_request.entry((config.if_id, config.reqid)).or_default().push(installed);
+        }
+        Candidates { by_request }
     }
-    sad.installed()
-        .filter(fits)
-        .filter(|installed| installed.sa.config.src == src)
-        .max_by_key(|installed| installed.installed_at())
+
+    /// The SA that the template of a tunnel means now: the one with its SPI, or for SPI 0 the newest between its ends.
+    pub fn resolve(&self, if_id: u32, template: &Template) -> Option<&'a Installed> {
+        let ends = ends(template)?;
+        let candidates = self.by_request.get(&(if_id, template.reqid))?.iter().copied();
+        if template.id.spi != 0 {
+            let id = SaId { dst: ends.1, spi: template.id.spi };
+            return candidates.into_iter().find(|installed| installed.id() == id);
+        }
+        candidates
+            .filter(|installed| (installed.sa.config.src, installed.sa.config.dst) == ends)
+            .max_by_key(|installed| installed.installed_at())
+    }
 }
 
 fn ends(template: &Template) -> Option<(IpAddr, IpAddr)> {

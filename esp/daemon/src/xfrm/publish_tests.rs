@@ -87,7 +87,7 @@ fn an_sa_of_another_tunnel_is_never_used() {
 #[test]
 fn templates_tell_the_direction_unless_the_sa_does() {
     let (mut sad, spd, generation) = databases();
-    let index = PolicyIndex::new(&spd);
+    let index = PolicyIndex::new(spd.iter());
     let direction = |sad: &Sad, spi, dst: [u8; 4]| index.direction(sad.get(SaId { dst: dst.into(), spi }).unwrap());
     assert_eq!(direction(&sad, 0xa1a1, LOCAL), Some(Direction::In));
     assert_eq!(direction(&sad, 0xb1b1, PEER), Some(Direction::Out));

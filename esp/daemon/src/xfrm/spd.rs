@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::generation::Generation;
-use super::records::{PolicyInfo, Template};
+use super::records::{PolicyInfo, SelectorRecord, Template};
 use super::request::{Direction, PolicyId, PolicyRequest};
 use super::{Now, Refusal};
 
@@ -69,10 +69,15 @@ impl Spd {
         self.policies.iter()
     }
 
+    /// The policies of a tunnel, by direction.
+    pub fn of_tunnel(&self, if_id: u32) -> impl Iterator<Item = (&PolicyId, &Policy)> {
+        let first = PolicyId { if_id, direction: Direction::In, selector: SelectorRecord::default() };
+        self.policies.range(first..).take_while(move |(id, _)| id.if_id == if_id)
+    }
+
     /// Outbound policies of a tunnel, best priority (the smallest number) first; of equal ones the older first.
     pub fn outbound(&self, if_id: u32) -> Vec<(&PolicyId, &Policy)> {
-        let mut policies: Vec<_> =
-            self.iter().filter(|(id, _)| id.if_id == if_id && id.direction == Direction::Out).collect();
+        let mut policies: Vec<_> = self.of_tunnel(if_id).filter(|(id, _)| id.direction == Direction::Out).collect();
         policies.sort_by_key(|(_, policy)| (policy.info.priority, policy.info.index));
         policies
     }

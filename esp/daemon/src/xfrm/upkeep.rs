@@ -8,7 +8,7 @@ use super::engine::{Effects, Engine, describe};
 use super::generation::Generation;
 use super::lifetime::{Due, due};
 use super::message;
-use super::publish::{self, PolicyIndex};
+use super::publish::{Candidates, PolicyIndex};
 use super::request::{Direction, SaId};
 use super::sad::Installed;
 use crate::events::Event;
@@ -64,9 +64,10 @@ impl Engine {
 
     /// Asks for an SA for the first policy of the tunnel that lacks one.
     fn acquire(&mut self, if_id: u32, effects: &mut Effects) {
+        let candidates = Candidates::new(&self.sad);
         let missing = self.spd.outbound(if_id).into_iter().find_map(|(_, policy)| {
             let template = policy.template?;
-            publish::resolve(&self.sad, if_id, &template).is_none().then_some((policy.info, template))
+            candidates.resolve(if_id, &template).is_none().then_some((policy.info, template))
         });
         if let Some((info, template)) = missing {
             self.acquires = self.acquires.wrapping_add(1);
@@ -121,7 +122,7 @@ impl Engine {
 
     /// For each tunnel the newest generation that has had a pair of SAs for long enough.
     fn settled_pairs(&self, now: Now) -> BTreeMap<u32, Generation> {
-        let index = PolicyIndex::new(&self.spd);
+        let index = PolicyIndex::new(self.spd.iter());
         let mut ways: BTreeMap<(u32, Generation), (bool, bool)> = BTreeMap::new();
         let old_enough =
             |installed: &&Installed| now.monotonic.saturating_sub(installed.installed_at()) >= ORPHAN_GRACE;

@@ -6,6 +6,7 @@ References: EC2 API reference, "Listing and filtering your resources"; "Paginati
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -17,13 +18,14 @@ from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request
 from twinbore.api.ops.tagging import delete_tags_of, tag_on_create, tag_set, tag_sets
 from twinbore.model import resources as r
-from twinbore.model.ids import PREFIXES, is_id
+from twinbore.model.ids import PREFIXES, is_id, new_id
 
 __all__ = [
     "absent",
     "cidr",
     "delete_tags_of",
     "filtered",
+    "id_of_request",
     "lookup",
     "paginate",
     "refuse_others",
@@ -36,6 +38,7 @@ __all__ = [
 Row = TypeVar("Row")
 Filters = Mapping[str, Callable[[Row], object]]
 
+MAX_CLIENT_TOKEN: Final = 64
 MIN_PAGE: Final = 5
 MAX_PAGE: Final = 1000
 _CIDR: Final = re.compile(r"[0-9.]+/(0|[1-9][0-9]?)", re.ASCII)
@@ -56,6 +59,21 @@ def check_id(resource_type: str, value: str) -> None:
     """Refuse what does not have the form of an id of the type."""
     if not is_id(resource_type, value):
         raise errors.malformed_id(resource_type, value, f"{PREFIXES[resource_type]}-...")
+
+
+def id_of_request(call: Call, request: Request, resource_type: str) -> str:
+    """The id for what a Create request makes: made of its ClientToken when it has one, else a new one.
+
+    So a request that is sent again (clients do when an answer is lost) finds what the first one has made, for as long
+    as that exists.
+    """
+    token: str | None = request.get("ClientToken")
+    if not token:
+        return call.new_id(resource_type)
+    if len(token) > MAX_CLIENT_TOKEN:
+        raise errors.invalid_value("ClientToken", token, f"at most {MAX_CLIENT_TOKEN} characters")
+    digest = hashlib.sha256(f"{call.account_id}/{resource_type}/{token}".encode()).hexdigest()
+    return new_id(resource_type, lambda digits: digest[:digits])
 
 
 def select(  # noqa: PLR0917 - the same six in every Describe

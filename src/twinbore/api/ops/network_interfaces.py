@@ -22,6 +22,7 @@ from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import (
     absent,
     delete_tags_of,
+    id_of_request,
     lookup,
     paginate,
     refuse_others,
@@ -50,16 +51,25 @@ def create_network_interface(call: Call, request: Request) -> Response:
     _check_groups(request)
     description: str = request.get("Description", "")
     _check_description(description)
+    wanted = _wanted_address(request)
+    eni_id = id_of_request(call, request, "network-interface")
+    present = call.tx.get(r.NetworkInterface, eni_id)
+    if present is not None:
+        same = (present.subnet_id, present.description) == (subnet.id, description)
+        if not same or wanted not in (None, present.private_ip_address):
+            what = f"{eni_id} ({present.private_ip_address}) in {present.subnet_id}"
+            raise errors.idempotent_mismatch(request["ClientToken"], what)
+        return _answer(call, request, present)
     limit = call.settings.quotas.network_interfaces
     if len(call.tx.all(r.NetworkInterface, account_id=call.account_id)) >= limit:
         raise errors.limit_exceeded("NetworkInterfaceLimitExceeded", "network interfaces", limit)
     interface = r.NetworkInterface(
-        id=call.new_id("network-interface"),
+        id=eni_id,
         account_id=call.account_id,
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
-        private_ip_address=str(_address(call, subnet, _wanted_address(request))),
+        private_ip_address=str(_address(call, subnet, wanted)),
         mac_address=_mac(call),
         description=description,
         source_dest_check=True,
@@ -67,7 +77,12 @@ def create_network_interface(call: Call, request: Request) -> Response:
     )
     call.tx.insert(interface)
     tag_on_create(call, request, "network-interface", interface.id)
-    answer = {"NetworkInterface": _shape(call, interface, None, tag_sets(call, [interface.id]))}
+    return _answer(call, request, interface)
+
+
+def _answer(call: Call, request: Request, interface: r.NetworkInterface) -> Response:
+    port = call.tx.get(r.Port, interface.id)
+    answer: Response = {"NetworkInterface": _shape(call, interface, port, tag_sets(call, [interface.id]))}
     return answer | ({"ClientToken": request["ClientToken"]} if "ClientToken" in request else {})
 
 

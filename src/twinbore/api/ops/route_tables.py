@@ -17,6 +17,7 @@ from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import (
     absent,
     delete_tags_of,
+    id_of_request,
     lookup,
     paginate,
     refuse_others,
@@ -37,26 +38,37 @@ MAX_PAGE: Final = 100
 def create_route_table(call: Call, request: Request) -> Response:
     refuse_others(request, "VpcId", "ClientToken", "TagSpecifications")
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
+    table_id = id_of_request(call, request, "route-table")
+    present = call.tx.get(r.RouteTable, table_id)
+    if present is not None:
+        if present.vpc_id != vpc.id:
+            raise errors.idempotent_mismatch(request["ClientToken"], f"{present.id} in {present.vpc_id}")
+        return _answer(call, request, present)
     limit = call.settings.quotas.route_tables_per_vpc
     if len(call.tx.all(r.RouteTable, vpc_id=vpc.id)) >= limit:
         raise errors.limit_exceeded("RouteTableLimitExceeded", f"route tables of {vpc.id}", limit)
-    table = new_route_table(call, vpc.id, main=False)
+    table = _new(call, table_id, vpc.id)
     tag_on_create(call, request, "route-table", table.id)
-    answer: Response = {"RouteTable": RouteTableView(call).shape(table, tag_sets(call, [table.id]))}
-    if "ClientToken" in request:
-        answer["ClientToken"] = request["ClientToken"]
-    return answer
+    return _answer(call, request, table)
 
 
-def new_route_table(call: Call, vpc_id: str, *, main: bool) -> r.RouteTable:
-    """A stored route table; with `main`, the one for every subnet of the VPC without its own."""
+def new_main_route_table(call: Call, vpc_id: str) -> None:
+    """Store the route table for every subnet of the VPC without its own."""
+    table = _new(call, call.new_id("route-table"), vpc_id)
+    association_id = call.new_id("route-table-association")
+    call.tx.insert(r.RouteTableAssociation(association_id, call.account_id, table.id, vpc_id, None, True, call.now))
+
+
+def _new(call: Call, table_id: str, vpc_id: str) -> r.RouteTable:
     number = call.tx.next_number("kernel_table", FIRST_KERNEL_TABLE)
-    table = r.RouteTable(call.new_id("route-table"), call.account_id, vpc_id, number, call.now)
+    table = r.RouteTable(table_id, call.account_id, vpc_id, number, call.now)
     call.tx.insert(table)
-    if main:
-        association_id = call.new_id("route-table-association")
-        call.tx.insert(r.RouteTableAssociation(association_id, call.account_id, table.id, vpc_id, None, True, call.now))
     return table
+
+
+def _answer(call: Call, request: Request, table: r.RouteTable) -> Response:
+    answer: Response = {"RouteTable": RouteTableView(call).shape(table, tag_sets(call, [table.id]))}
+    return answer | ({"ClientToken": request["ClientToken"]} if "ClientToken" in request else {})
 
 
 @operation("DescribeRouteTables")

@@ -27,7 +27,7 @@ from twinbore.api.ops.common import (
     tag_on_create,
     tag_sets,
 )
-from twinbore.api.ops.route_tables import new_route_table, remove_route_table
+from twinbore.api.ops.route_tables import new_main_route_table, remove_route_table
 from twinbore.model import resources as r
 from twinbore.model.states import DETACHED, PENDING
 
@@ -62,7 +62,7 @@ def create_vpc(call: Call, request: Request) -> Response:
         raise errors.limit_exceeded("VpcLimitExceeded", "VPCs", limit)
     vpc = r.Vpc(call.new_id("vpc"), call.account_id, str(network), PENDING, call.now, tenancy)
     call.tx.insert(vpc)
-    new_route_table(call, vpc.id, main=True)
+    new_main_route_table(call, vpc.id)
     tag_on_create(call, request, "vpc", vpc.id)
     return {"Vpc": _shape(vpc, tag_sets(call, [vpc.id]))}
 
