@@ -1,4 +1,4 @@
-"""`twinbore status`: connections and tunnels as the store has them, with the reason for every tunnel that is down."""
+"""`twinbore status`: connections and their tunnels as the store has them, with the reason for every tunnel that is down."""
 
 from __future__ import annotations
 
@@ -64,12 +64,18 @@ def _print(rows: list[dict[str, Any]]) -> None:
     if not rows:
         click.echo("no VPN connections")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("CONNECTION", "STATE", "TUNNEL", "OUTSIDE", "INSIDE", "STATUS", "MESSAGE", "SINCE", "REASON"):
-        table.add_column(heading, overflow="fold")
+    console = Console(highlight=False)
     for row in rows:
+        if row["tunnel"] == 1:
+            console.print(f"[bold]{row['connection']}[/] {row['state']}")
         colour = "green" if row["status"] == UP else "red"
-        values = [str(value) for value in row.values()]
-        values[5] = f"[{colour}]{values[5]}[/]"
-        table.add_row(*values)
-    Console().print(table)
+        text = f"{row['message']}: {row['reason']}" if row["reason"] else row["message"]
+        line = Table.grid(padding=(0, 2))
+        line.add_row(
+            f"  {row['tunnel']}",
+            f"{row['outside_address']:<15}",
+            f"{row['inside_cidr']:<18}",
+            f"[{colour}]{row['status']:<4}[/]",
+            text,
+        )
+        console.print(line)
