@@ -1,4 +1,4 @@
-"""`twinbore status`: connections and their tunnels as the store has them, with the reason for every tunnel that is down."""
+"""`twinbore status`: connections and tunnels as the store has them, with the reason for every one that is down."""
 
 from __future__ import annotations
 
