@@ -19,6 +19,7 @@ from rich.console import Console
 from twinbore.cli import config_file
 from twinbore.cli.assembly import ESP_DAEMON, ESP_SHIM, esp_choice
 from twinbore.cli.paths import Paths
+from twinbore.engines.net.sysctl import machine_problems
 from twinbore.model.addressing import expand_pool
 from twinbore.model.settings import Settings
 
@@ -34,8 +35,6 @@ PROGRAMS: Final = (
 )
 """(program, Debian package)."""
 
-NEIGHBOUR_TABLE: Final = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
-NEIGHBOURS_WANTED: Final = 32768
 SEARCH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
@@ -56,9 +55,9 @@ def run(paths: Paths, config: Path | None) -> int:
     failed = False
     for finding in findings(settings):
         failed |= finding.level == "missing"
-        console.print(f"{marks[finding.level]} {finding.text}")
+        console.print(f"{marks[finding.level]} {finding.text}", soft_wrap=True)
         if finding.mend:
-            console.print(f"        mend: [bold]{finding.mend}[/]")
+            console.print(f"        mend: [bold]{finding.mend}[/]", soft_wrap=True)
     return 1 if failed else 0
 
 
@@ -71,7 +70,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _esp_files()
     yield from _pools(settings)
     yield _underlay(settings)
-    yield _neighbours()
+    yield from _machine()
 
 
 def _settings(paths: Paths, config: Path | None) -> Settings:
@@ -139,16 +138,15 @@ def _underlay(settings: Settings) -> Finding:
     return Finding("missing", f"underlay: network namespace {settings.underlay!r}", f"ip netns add {settings.underlay}")
 
 
-def _neighbours() -> Finding:
-    try:
-        limit = int(NEIGHBOUR_TABLE.read_text())
-    except (OSError, ValueError):
-        return Finding("note", "the kernel's neighbour table limit cannot be read here")
-    if limit >= NEIGHBOURS_WANTED:
-        return Finding("ok", f"neighbour table: {limit} entries")
-    return Finding(
+def _machine() -> Iterator[Finding]:
+    problems = machine_problems()
+    if not problems:
+        yield Finding("ok", "the kernel's neighbour tables are large enough")
+        return
+    setting, present = problems[-1]
+    command = " ".join(f"{low.name}={low.least}" for low, _ in problems)
+    yield Finding(
         "note",
-        f"neighbour table: {limit} entries for all namespaces together, enough for about {limit // 2} tunnels",
-        f"sysctl -w net.ipv4.neigh.default.gc_thresh1=8192 net.ipv4.neigh.default.gc_thresh2=16384 "
-        f"net.ipv4.neigh.default.gc_thresh3={NEIGHBOURS_WANTED}",
+        f"{setting.name} is {present}, enough for about {present // 2} tunnels: {setting.reason}",
+        f"sysctl -w {command}",
     )
