@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -13,6 +15,7 @@ use twinbore_esp::ike::IkeRouter;
 use twinbore_esp::log;
 use twinbore_esp::xfrm::controller::Controller;
 use twinbore_esp::xfrm::engine::Engine;
+use twinbore_esp::xfrm::seqpacket;
 use twinbore_esp::xfrm::server::Server;
 
 use crate::cli::RunOptions;
@@ -23,6 +26,18 @@ pub fn run(options: &RunOptions) -> Result<(), Box<dyn Error>> {
     let stop = process::termination()?;
     process::harden()?;
     check_random()?;
+    // First of all: it fails when another daemon is at work here, whose packets ours must not take.
+    let xfrm = seqpacket::listen(&options.xfrm_socket)?;
+    let control = control::server::listen(&options.control_socket)?;
+    let result = serve(options, &stop, xfrm, control);
+    for path in [&options.xfrm_socket, &options.control_socket] {
+        // Somebody may have removed it already; what is left of it does no harm.
+        let _ = fs::remove_file(path);
+    }
+    result
+}
+
+fn serve(options: &RunOptions, stop: &OwnedFd, xfrm: OwnedFd, control: UnixListener) -> Result<(), Box<dyn Error>> {
     let ike = Arc::new(IkeRouter::default());
     let (events, received) = mpsc::channel();
     let config = Config { workers: options.workers, natt_port: options.natt_port };
@@ -30,10 +45,9 @@ pub fn run(options: &RunOptions) -> Result<(), Box<dyn Error>> {
     process::drop_capabilities()?;
     let dataplane = Arc::new(Dataplane::start(config, events, Arc::clone(&ike) as _)?);
     let controller = Arc::new(Controller::new(Engine::new(random), Arc::clone(&dataplane)));
-    let mut server =
-        Server::new(&options.xfrm_socket, options.natt_port, Arc::clone(&controller), Arc::clone(&ike), received)?;
+    let mut server = Server::new(xfrm, options.natt_port, Arc::clone(&controller), Arc::clone(&ike), received)?;
     let operations = Operations::new(controller, ike, options.workers, options.natt_port);
-    control::server::start(&options.control_socket, operations)?;
+    control::server::start(control, operations)?;
     log::notice(format_args!(
         "version {} serves {} and UDP port {} with {} workers",
         env!("CARGO_PKG_VERSION"),
@@ -41,13 +55,9 @@ pub fn run(options: &RunOptions) -> Result<(), Box<dyn Error>> {
         options.natt_port,
         options.workers
     ));
-    let result = server.run(&stop);
-    for path in [&options.xfrm_socket, &options.control_socket] {
-        // Somebody may have removed it already; what is left of it does no harm.
-        let _ = fs::remove_file(path);
-    }
+    server.run(stop)?;
     log::notice("ends");
-    Ok(result?)
+    Ok(())
 }
 
 /// Fails here, at the start, rather than when the first SPI is asked for.
@@ -55,8 +65,8 @@ fn check_random() -> io::Result<()> {
     rand::fill(&mut [0; 4]).map_err(|_| io::Error::other("the system's random number generator failed"))
 }
 
-/// An SPI: not to be guessed, so that blind injection has to try them all. The generator has worked at the start; should
-/// it fail later the SPI is taken already or refused as reserved, and nothing worse.
+/// For SPIs, which are not to be guessed. The generator has worked at the start; should it fail later all numbers are the
+/// same, so that the second SPI asked for is refused.
 fn random() -> u32 {
     let mut octets = [0; 4];
     match rand::fill(&mut octets) {

@@ -87,6 +87,21 @@ impl Tables {
         self.inbound.entry(sa.config.spi).or_default().push(Inbound { sa, policy });
     }
 
+    /// Removes the SA that [`Tables::inbound`] finds.
+    pub fn remove_inbound(&mut self, spi: u32, dst: IpAddr) {
+        if let Some(entries) = self.inbound.get_mut(&spi) {
+            entries.retain(|entry| entry.sa.config.dst != dst);
+            if entries.is_empty() {
+                self.inbound.remove(&spi);
+            }
+        }
+    }
+
+    /// Removes the outbound policies of a tunnel.
+    pub fn remove_outbound(&mut self, if_id: u32) {
+        self.outbound.remove(&if_id);
+    }
+
     /// Sets the outbound policies of a tunnel.
     pub fn set_outbound(&mut self, if_id: u32, outbound: Outbound) {
         self.outbound.insert(if_id, outbound);

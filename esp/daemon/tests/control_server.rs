@@ -70,8 +70,9 @@ impl Bench {
         let controller = Arc::new(Controller::new(engine, data));
         let ike = Arc::new(IkeRouter::default());
         let (events, received) = mpsc::channel();
-        let path = directory.join("xfrm");
-        let mut server = Server::new(&path, NATT_PORT, Arc::clone(&controller), Arc::clone(&ike), received).unwrap();
+        let listener = seqpacket::listen(&directory.join("xfrm")).unwrap();
+        let mut server =
+            Server::new(listener, NATT_PORT, Arc::clone(&controller), Arc::clone(&ike), received).unwrap();
         let (stop, stopped) = UnixStream::pair().unwrap();
         let stopped = OwnedFd::from(stopped);
         let thread = thread::spawn(move || server.run(&stopped).unwrap());

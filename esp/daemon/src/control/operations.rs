@@ -12,7 +12,6 @@ use crate::dataplane::{Dataplane, TunSpec};
 use crate::ike::IkeRouter;
 use crate::log;
 use crate::xfrm::controller::Controller;
-use crate::xfrm::engine::Effects;
 
 pub struct Operations {
     pub controller: Arc<Controller<Arc<Dataplane>>>,
@@ -117,10 +116,9 @@ impl Operations {
     }
 
     fn remove_sas(&self, if_id: u32) -> Value {
-        let ((sas, policies), _) = self.controller.change(|engine, _, effects: &mut Effects| {
-            let (sas, policies) = engine.remove_tunnel(if_id);
-            effects.changed = sas + policies > 0;
-            if effects.changed {
+        let ((sas, policies), _) = self.controller.change(|engine, _, effects| {
+            let (sas, policies) = engine.remove_tunnel(if_id, effects);
+            if sas + policies > 0 {
                 effects.notes.push(format!("{sas} SAs and {policies} policies of if_id {if_id} removed on request"));
             }
             (sas, policies)

@@ -25,14 +25,19 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: the cause, no descriptors left, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens at `path` and serves in threads of its own until the process ends.
+/// Listens at `path`, which only its owner may use.
 ///
 /// Errors: as [`seqpacket::remove_stale`], or the path may not be written to.
-pub fn start(path: &Path, operations: Operations) -> io::Result<()> {
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
     seqpacket::remove_stale(path, || UnixStream::connect(path).map(drop))?;
     let listener = UnixListener::bind(path)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot create {}: {error}", path.display())))?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves in threads of its own until the process ends.
+pub fn start(listener: UnixListener, operations: Operations) -> io::Result<()> {
     let operations = Arc::new(operations);
     thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &operations)).map(drop)
 }

@@ -55,7 +55,7 @@ impl From<io::Error> for Failure {
         let code = match error.kind() {
             io::ErrorKind::InvalidInput => Code::InvalidArgument,
             io::ErrorKind::NotFound => Code::NotFound,
-            io::ErrorKind::AlreadyExists => Code::Conflict,
+            io::ErrorKind::AlreadyExists | io::ErrorKind::ResourceBusy => Code::Conflict,
             _ => Code::OsError,
         };
         Failure::new(code, error.to_string())

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::Now;
 use super::engine::{Effects, Engine};
 use super::message::Notification;
+use super::publish::Snapshot;
 use crate::dataplane::{Dataplane, Family};
 use crate::log;
 use crate::tables::Tables;
@@ -34,33 +35,41 @@ impl DataPath for Arc<Dataplane> {
 
 pub struct Controller<D> {
     pub data: D,
-    engine: Mutex<Engine>,
+    state: Mutex<State>,
     started: Instant,
+}
+
+struct State {
+    engine: Engine,
+    published: Snapshot,
 }
 
 impl<D: DataPath> Controller<D> {
     pub fn new(engine: Engine, data: D) -> Controller<D> {
-        Controller { data, engine: Mutex::new(engine), started: Instant::now() }
+        let state = State { engine, published: Snapshot::default() };
+        Controller { data, state: Mutex::new(state), started: Instant::now() }
     }
 
     /// Does `work` on the engine, publishes and logs what follows, and returns the result with the notifications that
     /// are to be sent.
     pub fn change<T>(&self, work: impl FnOnce(&mut Engine, Now, &mut Effects) -> T) -> (T, Vec<Notification>) {
         let mut effects = Effects::default();
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut engine, self.now(), &mut effects);
-        if effects.changed {
-            self.data.publish(engine.tables());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { engine, published } = &mut *state;
+        let result = work(engine, self.now(), &mut effects);
+        if !effects.changed.is_empty() {
+            engine.refresh(published, &effects.changed);
+            self.data.publish(published.tables().clone());
         }
-        drop(engine);
+        drop(state);
         effects.notes.iter().for_each(log::notice);
         (result, effects.notifications)
     }
 
     /// Reads the engine.
     pub fn read<T>(&self, work: impl FnOnce(&Engine, Now) -> T) -> T {
-        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&engine, self.now())
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&state.engine, self.now())
     }
 
     pub fn uptime(&self) -> std::time::Duration {

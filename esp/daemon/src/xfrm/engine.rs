@@ -3,23 +3,24 @@
 //! Pure: time, randomness and the requester's generation are arguments; what follows from a request besides its answer
 //! is collected in [`Effects`] for the server to carry out.
 
+use std::collections::BTreeSet;
+
 use super::generation::{Generation, Generations};
 use super::message::{self, Notification, Octets};
 use super::netlink::{Header, Message, acknowledgement};
-use super::publish::{self, PolicyIndex};
+use super::publish::{PolicyIndex, Snapshot};
 use super::records::{AeId, PolicyInfo};
-use super::request::{Direction, PolicyId, Request, SaRequest, sa_id};
+use super::request::{Direction, PolicyId, Request, SaId, SaRequest, sa_id};
 use super::sad::{Entry, Installed, Sad};
-use super::spd::Spd;
+use super::spd::{Policy, Spd};
 use super::uapi::msg;
 use super::{Now, Refusal};
-use crate::tables::Tables;
 
 /// What is to be done besides answering.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// The databases changed: publish a new snapshot.
-    pub changed: bool,
+    /// Tunnels (`if_id`) whose SAs or policies changed and are to be published.
+    pub changed: BTreeSet<u32>,
     pub notifications: Vec<Notification>,
     /// Lines for the log.
     pub notes: Vec<String>,
@@ -85,16 +86,48 @@ impl Engine {
         acknowledgement(header, libc::EINVAL)
     }
 
-    /// The snapshot for the data path.
-    pub fn tables(&self) -> Tables {
-        publish::tables(&self.sad, &self.spd)
+    /// Brings the changed tunnels of a snapshot up to date.
+    pub fn refresh(&self, snapshot: &mut Snapshot, changed: &BTreeSet<u32>) {
+        for if_id in changed {
+            snapshot.refresh(*if_id, &self.sad, &self.spd);
+        }
     }
 
     /// Removes everything of a tunnel; returns the number of SAs and of policies.
-    pub fn remove_tunnel(&mut self, if_id: u32) -> (usize, usize) {
-        let sas = self.sad.remove_if(|installed| installed.sa.config.if_id == if_id);
-        let policies = self.spd.remove_if(|id, _| id.if_id == if_id);
-        (sas, policies)
+    pub fn remove_tunnel(&mut self, if_id: u32, effects: &mut Effects) -> (usize, usize) {
+        let sas = self.remove_sas(|installed| installed.sa.config.if_id == if_id, effects);
+        let policies = self.remove_policies(|id, _| id.if_id == if_id, effects);
+        (sas.len(), policies)
+    }
+
+    /// Removes every SA that `doomed` says, and returns them.
+    pub(super) fn remove_sas(
+        &mut self,
+        doomed: impl FnMut(&&Installed) -> bool,
+        effects: &mut Effects,
+    ) -> Vec<Installed> {
+        let ids: Vec<SaId> = self.sad.installed().filter(doomed).map(Installed::id).collect();
+        let removed: Vec<Installed> = ids
+            .into_iter()
+            .filter_map(|id| match self.sad.remove(id) {
+                Ok(Entry::Installed(installed)) => Some(installed),
+                _ => None,
+            })
+            .collect();
+        effects.changed.extend(removed.iter().map(|installed| installed.sa.config.if_id));
+        removed
+    }
+
+    /// Removes every policy that `doomed` says, and returns their number.
+    pub(super) fn remove_policies(
+        &mut self,
+        mut doomed: impl FnMut(&PolicyId, &Policy) -> bool,
+        effects: &mut Effects,
+    ) -> usize {
+        let ids: Vec<PolicyId> =
+            self.spd.iter().filter(|(id, policy)| doomed(id, policy)).map(|(id, _)| *id).collect();
+        effects.changed.extend(ids.iter().map(|id| id.if_id));
+        ids.iter().filter(|id| self.spd.remove(id).is_ok()).count()
     }
 
     pub fn is_orphan(&self, installed: &Installed) -> bool {
@@ -119,7 +152,7 @@ impl Engine {
             Request::DeleteSa(id) => {
                 if let Entry::Installed(installed) = self.sad.remove(id)? {
                     effects.notes.push(format!("SA removed: {}", describe(&installed)));
-                    effects.changed = true;
+                    effects.changed.insert(installed.sa.config.if_id);
                 }
             }
             Request::GetSa(id) => {
@@ -128,27 +161,27 @@ impl Engine {
             }
             Request::GetReplay(id) => return Ok(Answer::Data(self.replay(header, &id)?)),
             Request::NewPolicy(request) => {
+                let if_id = request.id.if_id;
                 self.spd.add(*request, generation, now)?;
-                effects.changed = true;
+                effects.changed.insert(if_id);
             }
             Request::UpdatePolicy(request) => {
+                effects.changed.insert(request.id.if_id);
                 self.spd.update(*request, generation, now);
-                effects.changed = true;
             }
             Request::DeletePolicy(id) => {
                 self.spd.remove(&id)?;
-                effects.changed = true;
+                effects.changed.insert(id.if_id);
             }
             Request::GetPolicy(id) => return Ok(Answer::Data(self.policy(header, &id)?)),
             Request::FlushSas => {
+                effects.changed.extend(self.sad.tunnels());
                 self.sad.flush();
                 effects.notes.push("all SAs removed on request".into());
-                effects.changed = true;
             }
             Request::FlushPolicies => {
-                self.spd.remove_if(|_, _| true);
+                self.remove_policies(|_, _| true, effects);
                 effects.notes.push("all policies removed on request".into());
-                effects.changed = true;
             }
             Request::GetSpdInfo => return Ok(Answer::Data(message::spd_info(header))),
             // The thresholds it sets are about the kernel's hash tables.
@@ -171,7 +204,7 @@ impl Engine {
             self.sad.add(request, generation, now)?
         };
         effects.notes.push(format!("SA installed: {}", describe(installed)));
-        effects.changed = true;
+        effects.changed.insert(installed.sa.config.if_id);
         Ok(())
     }
 
@@ -189,13 +222,12 @@ impl Engine {
         let mut info: PolicyInfo = policy.info;
         if let Some(template) = &policy.template {
             let index = PolicyIndex::new(self.spd.of_tunnel(id.if_id));
-            let of_tunnel = |installed: &&Installed| {
-                let config = &installed.sa.config;
-                (config.if_id, config.reqid) == (id.if_id, template.reqid)
+            let of_policy = |installed: &&Installed| {
+                installed.sa.config.reqid == template.reqid
                     && (index.direction(installed) == Some(Direction::Out)) == (id.direction == Direction::Out)
             };
             info.curlft.use_time =
-                self.sad.installed().filter(of_tunnel).map(Installed::last_used).max().unwrap_or(0);
+                self.sad.of_tunnel(id.if_id).filter(of_policy).map(Installed::last_used).max().unwrap_or(0);
         }
         Ok(message::policy(header, &info, &policy.attributes))
     }

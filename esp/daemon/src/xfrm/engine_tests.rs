@@ -75,12 +75,14 @@ fn establishing_publishes_and_logs_without_keys() {
     let mut bench = Bench::new();
     assert_eq!(bench.establish(), 0xc000_0000);
     let (_, effects) = bench.ask(&message(msg::NEWSA, &sa_info(0xb2b2, true), &sa_attributes()));
-    assert!(effects.changed);
+    assert_eq!(effects.changed, [IF_ID].into());
     assert_eq!(
         effects.notes,
         ["SA installed: spi 0000b2b2 192.0.2.1 > 198.51.100.1 if_id 7 reqid 3 aes-gcm-16-128".to_owned()]
     );
-    assert!(bench.engine.tables().inbound(0xc000_0000, LOCAL.into()).is_some());
+    let mut snapshot = Snapshot::default();
+    bench.engine.refresh(&mut snapshot, &effects.changed);
+    assert!(snapshot.tables().inbound(0xc000_0000, LOCAL.into()).is_some());
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn a_flush_empties_the_databases() {
         let mut effects = Effects::default();
         let message = Message { header, body: &body };
         assert_eq!(errno(&bench.engine.handle(&message, bench.generation, NOW, &mut effects)), 0);
-        assert!(effects.changed);
+        assert_eq!(effects.changed, [IF_ID].into());
     }
     assert_eq!((bench.engine.sad.installed().count(), bench.engine.spd.len()), (0, 0));
 }
@@ -180,14 +182,18 @@ fn refusals_are_logged_and_questions_are_not() {
     assert_eq!((errno(&answer), effects.notes.len()), (libc::EOPNOTSUPP, 1));
     assert_eq!(effects.notes[0], "NEWAE refused: message type 0x1e");
     let (answer, effects) = bench.ask(&message(msg::DELSA, &id(1, LOCAL), &[]));
-    assert_eq!((errno(&answer), effects.notes.len(), effects.changed), (libc::ESRCH, 0, false));
+    assert_eq!((errno(&answer), effects.notes.len(), effects.changed.len()), (libc::ESRCH, 0, 0));
 }
 
 #[test]
 fn a_tunnel_is_removed_as_a_whole() {
     let mut bench = Bench::new();
     bench.establish();
-    assert_eq!(bench.engine.remove_tunnel(IF_ID + 1), (0, 0));
-    assert_eq!(bench.engine.remove_tunnel(IF_ID), (2, 3));
-    assert_eq!(bench.engine.remove_tunnel(IF_ID), (0, 0));
+    let mut remove = |if_id| {
+        let mut effects = Effects::default();
+        (bench.engine.remove_tunnel(if_id, &mut effects), effects.changed)
+    };
+    assert_eq!(remove(IF_ID + 1), ((0, 0), [].into()));
+    assert_eq!(remove(IF_ID), ((2, 3), [IF_ID].into()));
+    assert_eq!(remove(IF_ID), ((0, 0), [].into()));
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Generation(u64);
 
 /// The generations with open connections.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Generations {
     begun: u64,
     connected: BTreeMap<i32, (Generation, usize)>,

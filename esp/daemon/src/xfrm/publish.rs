@@ -3,9 +3,10 @@
 //! XFRM does not say which way an SA goes; it follows from how it was installed (the receiver chooses the SPI) or from
 //! the policies' templates. An SA is published for receiving unless it is known to be for sending, with the selectors of
 //! the inbound policies of its tunnel and request id: what they do not allow is dropped, so that an SA without a policy
-//! lets nothing in. An outbound policy is published with the SA that its template resolves to.
+//! lets nothing in. An outbound policy is published with the SA that its template resolves to. SAs and policies of
+//! different tunnels (`if_id`) have nothing to do with each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -69,54 +70,63 @@ impl PolicyIndex {
     }
 }
 
-/// The snapshot.
-pub fn tables(sad: &Sad, spd: &Spd) -> Tables {
-    let index = PolicyIndex::new(spd.iter());
-    let candidates = Candidates::new(sad);
-    let mut tables = Tables::new();
-    for installed in sad.installed().filter(|installed| index.direction(installed) != Some(Direction::Out)) {
-        tables.add_inbound(Arc::clone(&installed.sa), InboundPolicy::Only(index.inbound(&installed.sa)));
-    }
-    let mut if_ids: Vec<u32> = spd.iter().map(|(id, _)| id.if_id).filter(|if_id| *if_id != 0).collect();
-    if_ids.dedup();
-    for if_id in if_ids {
-        let policies = spd.outbound(if_id).into_iter().filter_map(|(id, policy)| {
-            let selector = id.selector.selector().ok()?;
-            let sa = candidates.resolve(if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
-            Some(OutboundPolicy { selector, sa })
-        });
-        tables.set_outbound(if_id, Outbound { policies: policies.collect() });
-    }
-    tables
+/// The tables as they were last published, brought up to date tunnel by tunnel: with thousands of tunnels, a change of
+/// one must not cost a walk through all.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    tables: Tables,
+    /// What is in the tables of each tunnel, for receiving.
+    received: BTreeMap<u32, Vec<SaId>>,
 }
 
-/// The SAs that outbound templates may mean, by `if_id` and request id.
-pub struct Candidates<'a> {
-    by_request: HashMap<(u32, u32), Vec<&'a Installed>>,
+impl Snapshot {
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// Brings the entries of one tunnel up to date.
+    pub fn refresh(&mut self, if_id: u32, sad: &Sad, spd: &Spd) {
+        for id in self.received.remove(&if_id).into_iter().flatten() {
+            self.tables.remove_inbound(id.spi, id.dst);
+        }
+        let index = PolicyIndex::new(spd.of_tunnel(if_id));
+        let received: Vec<&Installed> =
+            sad.of_tunnel(if_id).filter(|installed| index.direction(installed) != Some(Direction::Out)).collect();
+        for installed in &received {
+            let policy = InboundPolicy::Only(index.inbound(&installed.sa));
+            self.tables.add_inbound(Arc::clone(&installed.sa), policy);
+        }
+        if !received.is_empty() {
+            self.received.insert(if_id, received.into_iter().map(Installed::id).collect());
+        }
+        let policies: Vec<OutboundPolicy> = spd
+            .outbound(if_id)
+            .into_iter()
+            .filter_map(|(id, policy)| {
+                let selector = id.selector.selector().ok()?;
+                let sa = resolve(sad, if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
+                Some(OutboundPolicy { selector, sa })
+            })
+            .collect();
+        if policies.is_empty() {
+            self.tables.remove_outbound(if_id);
+        } else {
+            self.tables.set_outbound(if_id, Outbound { policies });
+        }
+    }
 }
 
-impl<'a> Candidates<'a> {
-    pub fn new(sad: &'a Sad) -> Candidates<'a> {
-        let mut by_request: HashMap<_, Vec<_>> = HashMap::new();
-        for installed in sad.installed() {
-            let config = &installed.sa.config;
-            by_request.entry((config.if_id, config.reqid)).or_default().push(installed);
-        }
-        Candidates { by_request }
+/// The SA that an outbound template of a tunnel means now: the one with its SPI, or for SPI 0 the newest between its ends.
+pub fn resolve<'a>(sad: &'a Sad, if_id: u32, template: &Template) -> Option<&'a Installed> {
+    let ends = ends(template)?;
+    let candidates = sad.of_tunnel(if_id).filter(|installed| {
+        let config = &installed.sa.config;
+        (config.reqid, config.dst) == (template.reqid, ends.1)
+    });
+    if template.id.spi != 0 {
+        return candidates.into_iter().find(|installed| installed.sa.config.spi == template.id.spi);
     }
-
-    /// The SA that the template of a tunnel means now: the one with its SPI, or for SPI 0 the newest between its ends.
-    pub fn resolve(&self, if_id: u32, template: &Template) -> Option<&'a Installed> {
-        let ends = ends(template)?;
-        let candidates = self.by_request.get(&(if_id, template.reqid))?.iter().copied();
-        if template.id.spi != 0 {
-            let id = SaId { dst: ends.1, spi: template.id.spi };
-            return candidates.into_iter().find(|installed| installed.id() == id);
-        }
-        candidates
-            .filter(|installed| (installed.sa.config.src, installed.sa.config.dst) == ends)
-            .max_by_key(|installed| installed.installed_at())
-    }
+    candidates.filter(|installed| installed.sa.config.src == ends.0).max_by_key(|installed| installed.installed_at())
 }
 
 fn ends(template: &Template) -> Option<(IpAddr, IpAddr)> {

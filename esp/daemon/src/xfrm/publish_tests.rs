@@ -29,6 +29,32 @@ fn sent_with(tables: &Tables) -> Option<u32> {
     }
 }
 
+fn tables(sad: &Sad, spd: &Spd) -> Tables {
+    let mut snapshot = Snapshot::default();
+    snapshot.refresh(IF_ID, sad, spd);
+    snapshot.tables().clone()
+}
+
+#[test]
+fn a_refresh_forgets_what_is_gone_and_touches_no_other_tunnel() {
+    let (mut sad, mut spd, generation) = databases();
+    let mut other = sa_request(0xa9a9, false);
+    other.if_id = IF_ID + 1;
+    sad.add(other, generation, NOW).unwrap();
+    let mut snapshot = Snapshot::default();
+    snapshot.refresh(IF_ID, &sad, &spd);
+    snapshot.refresh(IF_ID + 1, &sad, &spd);
+    for id in [SaId { dst: LOCAL.into(), spi: 0xa1a1 }, SaId { dst: PEER.into(), spi: 0xb1b1 }] {
+        sad.remove(id).unwrap();
+    }
+    let policies: Vec<_> = spd.iter().map(|(id, _)| *id).collect();
+    policies.iter().for_each(|id| drop(spd.remove(id).unwrap()));
+    snapshot.refresh(IF_ID, &sad, &spd);
+    assert!(snapshot.tables().inbound(0xa1a1, LOCAL.into()).is_none());
+    assert!(snapshot.tables().outbound(IF_ID).is_none());
+    assert!(snapshot.tables().inbound(0xa9a9, LOCAL.into()).is_some());
+}
+
 #[test]
 fn each_sa_goes_its_way() {
     let (sad, spd, _) = databases();

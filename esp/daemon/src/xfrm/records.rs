@@ -3,7 +3,7 @@
 //! A value here has the fields of the C structure under the same names, ports and SPIs in host order. Sizes and paddings
 //! are those of 64-bit Linux.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::Refusal;
 use super::netlink::Reader;
@@ -236,12 +236,6 @@ impl SelectorRecord {
             src_port: PortMatch { value: self.sport, mask: self.sport_mask },
             dst_port: PortMatch { value: self.dport, mask: self.dport_mask },
         })
-    }
-}
-
-impl Address {
-    pub fn is_unspecified(self) -> bool {
-        Ipv6Addr::from(self.0).is_unspecified()
     }
 }
 

@@ -4,7 +4,7 @@
 //! charon reads them back to change an address or port: it reads the SA and its replay state, deletes it, and installs
 //! it again with what it read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub enum Entry {
 #[derive(Debug, Default)]
 pub struct Sad {
     entries: BTreeMap<SaId, Entry>,
+    /// Installed SAs by `if_id`.
+    tunnels: BTreeMap<u32, BTreeSet<SaId>>,
 }
 
 impl Installed {
@@ -221,7 +223,11 @@ impl Sad {
 
     /// Errors: ESRCH.
     pub fn remove(&mut self, id: SaId) -> Result<Entry, Refusal> {
-        self.entries.remove(&id).ok_or_else(unknown)
+        let entry = self.entries.remove(&id).ok_or_else(unknown)?;
+        if let Entry::Installed(installed) = &entry {
+            self.forget(installed.sa.config.if_id, id);
+        }
+        Ok(entry)
     }
 
     pub fn get(&self, id: SaId) -> Option<&Installed> {
@@ -262,26 +268,36 @@ impl Sad {
         });
     }
 
-    /// Removes every SA that `doomed` says, and returns their number.
-    pub fn remove_if(&mut self, mut doomed: impl FnMut(&Installed) -> bool) -> usize {
-        let before = self.entries.len();
-        self.entries.retain(|_, entry| match entry {
-            Entry::Larval(_) => true,
-            Entry::Installed(installed) => !doomed(installed),
-        });
-        before - self.entries.len()
+    /// The SAs of a tunnel.
+    pub fn of_tunnel(&self, if_id: u32) -> impl Iterator<Item = &Installed> {
+        self.tunnels.get(&if_id).into_iter().flatten().filter_map(|id| self.get(*id))
+    }
+
+    /// Every `if_id` with an SA.
+    pub fn tunnels(&self) -> impl Iterator<Item = u32> {
+        self.tunnels.keys().copied()
     }
 
     /// Removes everything, larval entries too.
     pub fn flush(&mut self) {
-        self.entries.clear();
+        *self = Sad::default();
     }
 
     fn put(&mut self, id: SaId, installed: Installed) -> &Installed {
-        self.entries.insert(id, Entry::Installed(installed));
-        match self.entries.get(&id) {
-            Some(Entry::Installed(installed)) => installed,
-            _ => unreachable!("the entry was just inserted"),
+        let if_id = installed.sa.config.if_id;
+        if let Some(Entry::Installed(old)) = self.entries.insert(id, Entry::Installed(installed)) {
+            self.forget(old.sa.config.if_id, id);
+        }
+        self.tunnels.entry(if_id).or_default().insert(id);
+        self.get(id).expect("the entry was just inserted")
+    }
+
+    fn forget(&mut self, if_id: u32, id: SaId) {
+        if let Some(ids) = self.tunnels.get_mut(&if_id) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.tunnels.remove(&if_id);
+            }
         }
     }
 }

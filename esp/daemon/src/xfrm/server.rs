@@ -6,7 +6,6 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -64,16 +63,15 @@ pub struct Server<D> {
 }
 
 impl<D: DataPath> Server<D> {
-    /// Listens at `path`. `events` are the data path's.
+    /// `listener` is what [`seqpacket::listen`] gave, `events` are the data path's.
     pub fn new(
-        path: &Path,
+        listener: OwnedFd,
         natt_port: u16,
         controller: Arc<Controller<D>>,
         ike: Arc<IkeRouter>,
         events: Receiver<Event>,
     ) -> io::Result<Server<D>> {
         let waker = Arc::new(Waker::new()?);
-        let listener = seqpacket::listen(path)?;
         let events = forward(events, Arc::clone(&waker))?;
         Ok(Server { controller, ike, natt_port, listener, clients: Vec::new(), events, waker })
     }

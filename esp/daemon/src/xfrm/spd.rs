@@ -89,13 +89,6 @@ impl Spd {
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty()
     }
-
-    /// Removes every policy that `doomed` says, and returns their number.
-    pub fn remove_if(&mut self, mut doomed: impl FnMut(&PolicyId, &Policy) -> bool) -> usize {
-        let before = self.policies.len();
-        self.policies.retain(|id, policy| !doomed(id, policy));
-        before - self.policies.len()
-    }
 }
 
 fn unknown() -> Refusal {

@@ -8,9 +8,10 @@ use super::engine::{Effects, Engine, describe};
 use super::generation::Generation;
 use super::lifetime::{Due, due};
 use super::message;
-use super::publish::{Candidates, PolicyIndex};
-use super::request::{Direction, SaId};
+use super::publish::{self, PolicyIndex};
+use super::request::{Direction, PolicyId, SaId};
 use super::sad::Installed;
+use super::spd::Policy;
 use crate::events::Event;
 
 /// How long orphans go on beside a newer pair of SAs.
@@ -64,10 +65,9 @@ impl Engine {
 
     /// Asks for an SA for the first policy of the tunnel that lacks one.
     fn acquire(&mut self, if_id: u32, effects: &mut Effects) {
-        let candidates = Candidates::new(&self.sad);
         let missing = self.spd.outbound(if_id).into_iter().find_map(|(_, policy)| {
             let template = policy.template?;
-            candidates.resolve(if_id, &template).is_none().then_some((policy.info, template))
+            publish::resolve(&self.sad, if_id, &template).is_none().then_some((policy.info, template))
         });
         if let Some((info, template)) = missing {
             self.acquires = self.acquires.wrapping_add(1);
@@ -95,29 +95,25 @@ impl Engine {
                 Due::Soft | Due::Nothing => {}
             }
         }
-        effects.changed |= self.sad.remove_if(|installed| ended.contains(&installed.id())) > 0;
+        if !ended.is_empty() {
+            self.remove_sas(|installed| ended.contains(&installed.id()), effects);
+        }
     }
 
     /// Rules 1 and 3 of the essay in [`super`].
     fn collect_orphans(&mut self, now: Now, effects: &mut Effects) {
-        let settled = self.settled_pairs(now);
-        let generations = &self.generations;
+        let (generations, settled) = (self.generations.clone(), self.settled_pairs(now));
         let superseded = |if_id: u32, generation: Generation| {
             !generations.is_connected(generation) && settled.get(&if_id).is_some_and(|newest| *newest > generation)
         };
-        let sas = self.sad.remove_if(|installed| {
-            let doomed = superseded(installed.sa.config.if_id, installed.generation);
-            if doomed {
-                effects.notes.push(format!("orphan replaced by a newer SA: {}", describe(installed)));
-            }
-            doomed
-        });
-        let served: BTreeSet<u32> = self.sad.installed().map(|installed| installed.sa.config.if_id).collect();
-        let policies = self.spd.remove_if(|id, policy| {
+        let sas = self.remove_sas(|installed| superseded(installed.sa.config.if_id, installed.generation), effects);
+        effects.notes.extend(sas.iter().map(|sa| format!("orphan replaced by a newer SA: {}", describe(sa))));
+        let served: BTreeSet<u32> = self.sad.tunnels().collect();
+        let left_over = |id: &PolicyId, policy: &Policy| {
             superseded(id.if_id, policy.generation)
                 || !generations.is_connected(policy.generation) && !served.contains(&id.if_id)
-        });
-        effects.changed |= sas + policies > 0;
+        };
+        self.remove_policies(left_over, effects);
     }
 
     /// For each tunnel the newest generation that has had a pair of SAs for long enough.

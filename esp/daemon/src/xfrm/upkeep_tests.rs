@@ -59,11 +59,11 @@ fn lifetimes_are_told_once_each_and_the_hard_one_removes() {
     assert!(tick(&mut engine, after(59)).notifications.is_empty());
     let soft = tick(&mut engine, after(60));
     assert_eq!(expired(&soft.notifications), [(0xa1a1, 0), (0xb1b1, 0)]);
-    assert!(!soft.changed);
+    assert!(soft.changed.is_empty());
     assert!(tick(&mut engine, after(61)).notifications.is_empty());
     let hard = tick(&mut engine, after(66));
     assert_eq!(expired(&hard.notifications), [(0xa1a1, 1), (0xb1b1, 1)]);
-    assert!(hard.changed && spis(&engine).is_empty());
+    assert_eq!((hard.changed, spis(&engine)), ([IF_ID].into(), [].into()));
     assert!(tick(&mut engine, after(67)).notifications.is_empty());
 }
 
@@ -75,10 +75,10 @@ fn orphans_carry_traffic_until_their_hard_lifetime() {
     let mut effects = Effects::default();
     engine.generation_ended(generation, &mut effects);
     assert!(effects.notes[0].contains("leaves 2 SAs"));
-    assert!(!tick(&mut engine, after(59)).changed);
+    assert!(tick(&mut engine, after(59)).changed.is_empty());
     assert_eq!((spis(&engine).len(), engine.spd.len()), (2, 3));
     assert!(engine.sad.installed().all(|installed| engine.is_orphan(installed)));
-    assert!(tick(&mut engine, after(66)).changed);
+    assert_eq!(tick(&mut engine, after(66)).changed, [IF_ID].into());
     assert_eq!((spis(&engine).len(), engine.spd.len()), (0, 0));
 }
 
@@ -91,7 +91,8 @@ fn orphans_go_ten_seconds_after_a_newer_pair() {
     tick(&mut engine, after(29));
     assert_eq!(spis(&engine), [0xa1a1, 0xa2a2, 0xb1b1, 0xb2b2].into());
     let effects = tick(&mut engine, after(30));
-    assert!(effects.changed && effects.notes.iter().all(|note| note.starts_with("orphan replaced")));
+    assert_eq!(effects.changed, [IF_ID].into());
+    assert!(effects.notes.iter().all(|note| note.starts_with("orphan replaced")));
     assert_eq!(spis(&engine), [0xa2a2, 0xb2b2].into());
     assert!(engine.spd.iter().all(|(_, policy)| policy.generation == second));
 }
