@@ -166,6 +166,15 @@ def test_a_second_daemon_says_why_it_cannot_start(site: UserSite) -> None:
     assert site.control("hello")["workers"] == 2
 
 
+def test_a_daemon_does_not_share_the_port_of_another_one(site: UserSite, tmp_path: Path) -> None:
+    sockets = ["--xfrm-socket", str(tmp_path / "x"), "--control-socket", str(tmp_path / "c")]
+    command = inside(site.underlay, [DAEMON, "run", *sockets])
+    other = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert other.returncode != 0
+    assert "UDP port 4500 is in use by another process" in other.stderr
+    assert site.control("hello")["natt_port"] == 4500
+
+
 def test_queries_print_tables_and_json(site: UserSite) -> None:
     socket_option = ["--control-socket", str(site.home / "control")]
     tunnels = run([DAEMON, "tunnels", *socket_option]).splitlines()

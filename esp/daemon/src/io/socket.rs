@@ -79,7 +79,10 @@ fn optional<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn open_group(family: Family, workers: usize, port: u16) -> io::Result<Vec<OwnedFd>> {
-    let group: Vec<OwnedFd> = (0..workers).map(|_| open_udp(family, port)).collect::<io::Result<_>>()?;
+    // A socket that shares the port joins the group of another process of the same user without a word, and takes its
+    // packets. One that does not share is refused if there is any.
+    drop(open_udp(family, port, false)?);
+    let group: Vec<OwnedFd> = (0..workers).map(|_| open_udp(family, port, true)).collect::<io::Result<_>>()?;
     let pick = [
         filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
         filter(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, 0, 0, workers as u32),
@@ -89,10 +92,10 @@ fn open_group(family: Family, workers: usize, port: u16) -> io::Result<Vec<Owned
     Ok(group)
 }
 
-fn open_udp(family: Family, port: u16) -> io::Result<OwnedFd> {
+fn open_udp(family: Family, port: u16, shared: bool) -> io::Result<OwnedFd> {
     let socket = open_socket(family, libc::SOCK_DGRAM, 0)?;
     let fd = socket.as_raw_fd();
-    set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, &1i32)?;
+    set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, &i32::from(shared))?;
     if family == Family::V6 {
         set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &1i32)?;
     }

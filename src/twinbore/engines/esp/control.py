@@ -3,7 +3,7 @@
 A request has `id` and `op`; the answer has the same `id` and either `ok` or `error` (`code`, `message`). Requests go
 one after the other. A connection on which an answer failed to come is given up, and the next request makes a new one.
 
-Reference: `twinbore-esp --help`; esp/daemon/src/control.rs.
+Reference: `twinbore-esp --help`; esp/daemon/src/control/mod.rs.
 """
 
 from __future__ import annotations
