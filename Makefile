@@ -38,9 +38,11 @@ test-namespace: setup ## Tests on real daemons and packets, in network namespace
 	@$(PYTEST) tests/namespace
 
 .PHONY: test-rust
-test-rust: setup ## Tests of twinbore-esp
+test-rust: setup ## Tests of twinbore-esp (root: real TUN devices)
 	@echo "== cargo test"
 	@$(CARGO) test $(CARGO_FLAGS) --quiet
+	@echo "== cargo test, on real sockets and TUN devices"
+	@$(CARGO) test $(CARGO_FLAGS) --quiet --test datapath_netns -- --ignored --test-threads 1
 
 .PHONY: lint
 lint: setup ## ruff, mypy, rustfmt, clippy
