@@ -1,7 +1,7 @@
 """The agent's local socket: what concerns this host and has no place in AWS's API.
 
 One JSON object a line over a UNIX socket that only root may open (mode 0600): `plug` a network interface into a
-workload, `unplug` it, and `health` of the loop. An answer is `{"ok": …}` or `{"error": "…"}`. Plugging is a row like
+workload, and `unplug` it. An answer is `{"ok": …}` or `{"error": "…"}`. Plugging is a row like
 every other resource, so it survives a restart; the answer comes when the engines have made it true.
 """
 
@@ -30,7 +30,7 @@ class AdminError(Exception):
 class AdminRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A line from the socket. `target` is a network namespace (kind netns) or the name of a TAP device (kind tap)."""
 
-    op: Literal["plug", "unplug", "health"]
+    op: Literal["plug", "unplug"]
     eni: str = ""
     kind: Literal["netns", "tap"] = "netns"
     target: str = ""
@@ -74,11 +74,6 @@ class AdminServer:
             writer.close()
 
     async def _answer(self, request: AdminRequest) -> dict[str, Any]:
-        if request.op == "health":
-            return {
-                "revision": self._agent.round_revision,
-                "failures": [{"subject": f.subject, "message": f.message} for f in self._agent.failures],
-            }
         change = self._plug if request.op == "plug" else self._unplug
         revision = await asyncio.to_thread(change, request)
         if not await self._agent.wait_for(revision, APPLY_SECONDS):

@@ -15,7 +15,7 @@ from twinbore.model import resources as r
 from twinbore.model.naming import session_name
 from twinbore.model.observed import BgpObservation, EspStatus, IkeStatus
 from twinbore.model.snapshot import Snapshot
-from twinbore.model.states import DELETING
+from twinbore.model.states import DELETING, TUNNEL, advance
 from twinbore.model.telemetry import Verdict, judge
 from twinbore.store.database import Transaction
 
@@ -96,11 +96,12 @@ def _row(
     old: r.TunnelTelemetry, verdict: Verdict, esp: EspStatus | None, ike: IkeStatus | None, now: datetime
 ) -> r.TunnelTelemetry:
     carrying = esp is not None and esp.carrying
+    changed = verdict.status != old.status
     new = replace(
         old,
-        status=verdict.status,
+        status=advance(TUNNEL, old.status, verdict.status) if changed else old.status,
         status_message=verdict.message,
-        last_status_change=now if verdict.status != old.status else old.last_status_change,
+        last_status_change=now if changed else old.last_status_change,
         accepted_route_count=verdict.accepted_routes,
         carrying=carrying,
         detail=verdict.detail[:1000],
