@@ -25,9 +25,9 @@ use crate::io::tun;
 use crate::packet::coalesce::Joining;
 use crate::tables::Tables;
 use crate::tunnel::Tunnel;
-use crate::worker::{Command, Parts, TunPort, Worker};
+use crate::worker::{Command, DIRECTIONS, Parts, Receiving, Role, Transmitting, TunPort, Worker};
 
-/// How long a worker may take to answer: it finishes one batch first.
+/// How long a thread may take to answer: it finishes one batch first.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Smallest and largest MTU of a TUN: what IPv4 must carry (RFC 791), what the kernel allows (`MAX_MTU` of tun.c).
 const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
@@ -35,7 +35,7 @@ const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 /// How to start the data path.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Worker threads, at least 1.
+    /// Workers, at least 1; each has a thread for each direction.
     pub workers: usize,
     /// UDP port of encapsulated ESP and IKE, 4500 by RFC 3948.
     pub natt_port: u16,
@@ -74,12 +74,14 @@ pub struct Dataplane {
     features: Features,
     segmentation: Arc<AtomicBool>,
     tables: Arc<ArcSwap<Tables>>,
-    workers: Vec<WorkerHandle>,
+    /// Of each worker.
+    sockets: Vec<Arc<Sockets>>,
+    /// Two of each worker.
+    threads: Vec<ThreadHandle>,
     tuns: Mutex<BTreeMap<u32, Tun>>,
 }
 
-struct WorkerHandle {
-    sockets: Arc<Sockets>,
+struct ThreadHandle {
     shard: Arc<Shard>,
     commands: Sender<Command>,
     waker: Arc<Waker>,
@@ -110,11 +112,11 @@ impl Dataplane {
         };
         let tables = Arc::new(ArcSwap::from_pointee(Tables::new()));
         let segmentation = Arc::new(AtomicBool::new(udp.gso));
-        let (workers, tuns) = (Vec::new(), Mutex::new(BTreeMap::new()));
-        let mut dataplane = Dataplane { features, segmentation, tables, workers, tuns };
-        for (index, sockets) in sockets.into_iter().enumerate() {
-            let handle = dataplane.start_worker(index, Arc::new(sockets), events.clone(), Arc::clone(&ike))?;
-            dataplane.workers.push(handle);
+        let tuns = Mutex::new(BTreeMap::new());
+        let mut dataplane =
+            Dataplane { features, segmentation, tables, sockets: Vec::new(), threads: Vec::new(), tuns };
+        for sockets in sockets {
+            dataplane.start_worker(Arc::new(sockets), events.clone(), Arc::clone(&ike))?;
         }
         Ok(dataplane)
     }
@@ -134,14 +136,16 @@ impl Dataplane {
             let text = format!("tunnel with if_id {} exists already: remove it first", spec.if_id);
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         };
-        let queues = tun::create(spec.netns.as_deref(), &spec.name, self.workers.len(), spec.mtu)?;
-        let tunnel = Arc::new(Tunnel::new(spec.if_id, spec.mtu, self.workers.len()));
+        let queues = tun::create(spec.netns.as_deref(), &spec.name, self.sockets.len(), spec.mtu)?;
+        let tunnel = Arc::new(Tunnel::new(spec.if_id, spec.mtu, self.threads.len()));
         let (done, added) = mpsc::channel();
-        for (worker, queue) in self.workers.iter().zip(queues) {
+        for (threads, queue) in self.threads.chunks(DIRECTIONS).zip(queues) {
             let port = TunPort { tunnel: Arc::clone(&tunnel), queue: Arc::new(queue) };
-            worker.command(Command::AddTun { port, done: done.clone() })?;
+            for thread in threads {
+                thread.command(Command::AddTun { port: port.clone(), done: done.clone() })?;
+            }
         }
-        let added: io::Result<()> = self.await_workers(&added).and_then(|results| results.into_iter().collect());
+        let added: io::Result<()> = self.await_threads(&added).and_then(|results| results.into_iter().collect());
         if let Err(error) = added {
             self.close_queues(spec.if_id)?;
             return Err(error);
@@ -187,7 +191,7 @@ impl Dataplane {
 
     /// The sum over all workers.
     pub fn counters(&self) -> CounterSnapshot {
-        CounterSnapshot::sum(self.workers.iter().map(|worker| worker.shard.as_ref()))
+        CounterSnapshot::sum(self.threads.iter().map(|thread| thread.shard.as_ref()))
     }
 
     /// The offloads in use now.
@@ -198,7 +202,7 @@ impl Dataplane {
     /// The socket with which IKE datagrams are to be sent from the encapsulation port; `None` where the kernel has no
     /// IPv6. It is non-blocking; the source address goes into IP_PKTINFO or IPV6_PKTINFO.
     pub fn ike_send_fd(&self, family: Family) -> Option<BorrowedFd<'_>> {
-        let sockets = &self.workers.first()?.sockets;
+        let sockets = self.sockets.first()?;
         match family {
             Family::V4 => Some(sockets.udp4.as_fd()),
             Family::V6 => sockets.udp6.as_ref().map(AsFd::as_fd),
@@ -208,45 +212,57 @@ impl Dataplane {
     /// Ends the workers and removes the TUN devices; so does dropping.
     pub fn stop(self) {}
 
+    /// Starts both threads of a worker.
     fn start_worker(
-        &self,
-        index: usize,
+        &mut self,
         sockets: Arc<Sockets>,
         events: Sender<Event>,
         ike: Arc<dyn IkeSink>,
-    ) -> io::Result<WorkerHandle> {
-        let waker = Arc::new(Waker::new()?);
-        let shard = Arc::new(Shard::default());
-        let (commands, receiver) = mpsc::channel();
+    ) -> io::Result<()> {
         let joining = Joining { tcp: self.features.tun_tso, udp: self.features.tun_uso };
-        let worker = Worker::new(Parts {
-            index,
+        let index = self.threads.len() / DIRECTIONS;
+        let parts = |thread| Parts {
+            thread,
             sockets: Arc::clone(&sockets),
-            waker: Arc::clone(&waker),
-            commands: receiver,
             tables: Arc::clone(&self.tables),
-            shard: Arc::clone(&shard),
-            events,
-            ike,
+            shard: Arc::new(Shard::default()),
+            events: events.clone(),
+            ike: Arc::clone(&ike),
             joining,
             segmentation: Arc::clone(&self.segmentation),
-        })?;
-        let thread = thread::Builder::new().name(format!("esp-{index}")).spawn(move || worker.run())?;
-        Ok(WorkerHandle { sockets, shard, commands, waker, thread: Some(thread) })
+        };
+        let (receiving, transmitting) = (parts(index * DIRECTIONS), parts(index * DIRECTIONS + 1));
+        self.start_thread(format!("esp-rx-{index}"), Arc::clone(&receiving.shard), Receiving::new(receiving))?;
+        self.start_thread(
+            format!("esp-tx-{index}"),
+            Arc::clone(&transmitting.shard),
+            Transmitting::new(transmitting),
+        )?;
+        self.sockets.push(sockets);
+        Ok(())
+    }
+
+    fn start_thread(&mut self, name: String, shard: Arc<Shard>, role: impl Role + Send + 'static) -> io::Result<()> {
+        let waker = Arc::new(Waker::new()?);
+        let (commands, receiver) = mpsc::channel();
+        let worker = Worker::new(role, Arc::clone(&waker), receiver)?;
+        let thread = thread::Builder::new().name(name).spawn(move || worker.run())?;
+        self.threads.push(ThreadHandle { shard, commands, waker, thread: Some(thread) });
+        Ok(())
     }
 
     fn close_queues(&self, if_id: u32) -> io::Result<()> {
         let (done, closed) = mpsc::channel();
-        for worker in &self.workers {
-            worker.command(Command::RemoveTun { if_id, done: done.clone() })?;
+        for thread in &self.threads {
+            thread.command(Command::RemoveTun { if_id, done: done.clone() })?;
         }
-        self.await_workers(&closed).map(drop)
+        self.await_threads(&closed).map(drop)
     }
 
-    /// One answer from each worker.
-    fn await_workers<T>(&self, answers: &Receiver<T>) -> io::Result<Vec<T>> {
-        let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("a worker did not answer in {PATIENCE:?}"));
-        self.workers.iter().map(|_| answers.recv_timeout(PATIENCE).map_err(late)).collect()
+    /// One answer from each thread.
+    fn await_threads<T>(&self, answers: &Receiver<T>) -> io::Result<Vec<T>> {
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("a thread did not answer in {PATIENCE:?}"));
+        self.threads.iter().map(|_| answers.recv_timeout(PATIENCE).map_err(late)).collect()
     }
 
     fn lock_tuns(&self) -> MutexGuard<'_, BTreeMap<u32, Tun>> {
@@ -256,19 +272,21 @@ impl Dataplane {
 
 impl Drop for Dataplane {
     fn drop(&mut self) {
-        for worker in &self.workers {
-            // A worker that is gone needs no command to end.
-            let _ = worker.command(Command::Stop);
+        for thread in &self.threads {
+            // A thread that is gone needs no command to end.
+            let _ = thread.command(Command::Stop);
         }
-        for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
+        for thread in self.threads.iter_mut().filter_map(|thread| thread.thread.take()) {
             let _ = thread.join();
         }
     }
 }
 
-impl WorkerHandle {
+impl ThreadHandle {
     fn command(&self, command: Command) -> io::Result<()> {
-        self.commands.send(command).map_err(|_| io::Error::other("a worker has ended: restart the daemon"))?;
+        self.commands
+            .send(command)
+            .map_err(|_| io::Error::other("a thread of the data path has ended: restart the daemon"))?;
         self.waker.wake();
         Ok(())
     }

@@ -44,23 +44,18 @@ impl Inbound {
         Inbound { coalescer: Coalescer::new(joining) }
     }
 
-    /// Takes the datagram at `at` in `arena`, opened in place. The arena must stay as it is until [`Inbound::flush`].
+    /// Takes the octets of a datagram, opened in place.
     pub fn datagram(
         &mut self,
         batch: &Batch<'_>,
-        arena: &mut [u8],
-        at: Range<usize>,
+        octets: &mut [u8],
         datagram: &Datagram,
         ike: &dyn IkeSink,
         tuns: &mut impl TunSet,
     ) {
         let mut run: Option<Run<'_>> = None;
-        let mut start = at.start;
-        while start < at.end {
-            let end = at.end.min(start + datagram.segment.max(1));
-            let packet = &mut arena[start..end];
+        for packet in octets.chunks_mut(datagram.segment.max(1)) {
             if datagram.encapsulated && deliver_non_esp(batch, packet, datagram, ike) {
-                start = end;
                 continue;
             }
             batch.shard.add(Total::EspReceived, 1);
@@ -69,9 +64,8 @@ impl Inbound {
                 Ok(mut current) => {
                     match receive(batch, &mut current, packet, datagram) {
                         Ok(Some((inner, layout))) => {
-                            let inner = start + inner.start..start + inner.start + layout.len;
-                            let if_id = current.entry.sa.config.if_id;
-                            self.coalescer.push(arena, inner, layout, if_id, tuns);
+                            let inner = &packet[inner.start..inner.start + layout.len];
+                            self.coalescer.push(inner, layout, current.entry.sa.config.if_id, tuns);
                         }
                         Ok(None) => batch.shard.add(Total::Dummies, 1),
                         Err(reason) => drop_on(batch, &current, reason, tuns),
@@ -79,7 +73,6 @@ impl Inbound {
                     run = Some(current);
                 }
             }
-            start = end;
         }
         if let Some(run) = run {
             finish(batch, run, tuns);
@@ -87,8 +80,8 @@ impl Inbound {
     }
 
     /// Writes what has been collected to the TUN devices.
-    pub fn flush(&mut self, arena: &[u8], tuns: &mut impl TunSet) {
-        self.coalescer.flush_all(arena, tuns);
+    pub fn flush(&mut self, tuns: &mut impl TunSet) {
+        self.coalescer.flush_all(tuns);
     }
 }
 

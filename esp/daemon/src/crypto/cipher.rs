@@ -7,7 +7,7 @@ use aws_lc_rs::rand;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::cbc::{BLOCK, CbcHmac};
-use super::gcm::Gcm;
+use super::gcm::{Gcm, Library};
 use super::{CryptoError, SaKeys, Suite};
 
 /// SPI and sequence number in front of every ESP packet, in octets.
@@ -82,7 +82,7 @@ impl Cipher {
             }
             _ => {
                 check("authentication", keys.authentication.len(), 0)?;
-                let aead = Gcm::new(&keys.encryption, suite.icv_len()).ok_or_else(library)?;
+                let aead = Gcm::new(Library::best(), &keys.encryption, suite.icv_len()).ok_or_else(library)?;
                 Transform::Gcm { aead, salt: keys.salt, mask: seed.mask }
             }
         };

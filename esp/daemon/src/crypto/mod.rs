@@ -6,6 +6,7 @@
 //!
 //! References: RFC 4106 (AES-GCM in ESP), RFC 3602 (AES-CBC), RFC 2404 and RFC 4868 (HMAC), RFC 4303.
 
+mod awslc;
 mod cbc;
 mod cipher;
 mod gcm;
@@ -15,6 +16,7 @@ pub(crate) mod testing;
 use std::fmt;
 
 pub use cipher::{Cipher, ESP_HEADER, IvSeed, OpenError};
+pub use gcm::{Gcm, Library};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Integrity algorithm of a CBC suite, with the truncation ESP uses.

@@ -1,9 +1,13 @@
 //! Receiving batches of datagrams into one arena.
 //!
-//! The arena is cut into slots that take the largest datagram GRO can make. Packets are decrypted where they are and
-//! written to the TUN from there: the arena is the only place they are ever in.
+//! The arena is cut into slots that take the largest datagram GRO can make; packets are decrypted where they are. How many
+//! slots are offered at a time follows the traffic. Datagrams that GRO merged are large: taken one at a time, each is still
+//! in the cache when it is worked on, and is on its way before the next is copied. Unmerged ones are small, and then the system calls count: the
+//! more at a time the better, but a batch that is mostly empty costs its preparation. Pages that no datagram has reached
+//! are never backed by memory.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -12,9 +16,16 @@ use super::control::{self, ControlBuffer};
 use super::sys;
 use crate::batch::Datagram;
 
-/// Datagrams taken with one system call. With GRO each can be 64 KB: more slots would fall out of the second-level cache.
-pub const SLOTS: usize = 16;
+/// Most and fewest datagrams taken with one system call.
+const SLOTS: usize = 64;
+const FEWEST: usize = 1;
+/// The largest datagram.
 const SLOT: usize = 65536;
+/// From slot to slot. The odd cache lines, as many as a packet of 1500 octets has, keep neighbours from falling into the
+/// same sets of the caches.
+const STRIDE: usize = SLOT + 25 * 64;
+/// A datagram longer than this was merged by GRO: no path MTU is.
+const MERGED: usize = 9216;
 
 /// What kind of socket a datagram came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +38,22 @@ pub enum Source {
     Raw6,
 }
 
+/// What one [`Receiver::receive`] took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub count: usize,
+    pub octets: usize,
+    /// All slots were used: there may be more.
+    pub more: bool,
+}
+
 /// The receive buffers of one worker.
 pub struct Receiver {
     arena: Box<[u8]>,
     names: Box<[libc::sockaddr_storage; SLOTS]>,
     controls: Box<[ControlBuffer; SLOTS]>,
+    /// Slots to offer next.
+    offered: usize,
     /// What the last [`Receiver::receive`] gave.
     lengths: [usize; SLOTS],
     details: [control::Received; SLOTS],
@@ -40,66 +62,75 @@ pub struct Receiver {
 impl Receiver {
     pub fn new() -> Receiver {
         Receiver {
-            arena: vec![0; SLOTS * SLOT].into(),
+            arena: vec![0; SLOTS * STRIDE].into(),
             // SAFETY: all-zero octets are a valid sockaddr_storage.
             names: Box::new(unsafe { std::mem::zeroed() }),
             controls: Box::new([ControlBuffer::default(); SLOTS]),
+            offered: FEWEST,
             lengths: [0; SLOTS],
             details: [control::Received::default(); SLOTS],
         }
-    }
-
-    pub fn arena(&self) -> &[u8] {
-        &self.arena
     }
 
     pub fn arena_mut(&mut self) -> &mut [u8] {
         &mut self.arena
     }
 
-    /// Takes what is waiting, at most [`SLOTS`] datagrams, and returns how many.
-    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
-        let mut parts: [libc::iovec; SLOTS] = std::array::from_fn(|index| libc::iovec {
-            iov_base: self.arena[index * SLOT..].as_mut_ptr().cast(),
-            iov_len: SLOT,
-        });
-        let mut messages: [libc::mmsghdr; SLOTS] = std::array::from_fn(|index| {
+    /// Takes what is waiting, as far as there is room.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Received> {
+        let offered = self.offered;
+        let mut parts = [const { MaybeUninit::<libc::iovec>::uninit() }; SLOTS];
+        let mut messages = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SLOTS];
+        for index in 0..offered {
+            let slot = &mut self.arena[index * STRIDE..][..SLOT];
+            let part = parts[index].write(libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: SLOT });
             // SAFETY: all-zero octets are a valid mmsghdr.
-            let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-            message.msg_hdr.msg_name = (&raw mut self.names[index]).cast();
-            message.msg_hdr.msg_namelen = std::mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            message.msg_hdr.msg_iov = &raw mut parts[index];
-            message.msg_hdr.msg_iovlen = 1;
-            message.msg_hdr.msg_control = self.controls[index].as_mut_ptr();
-            message.msg_hdr.msg_controllen = ControlBuffer::SIZE;
-            message
-        });
-        // SAFETY: the messages point to distinct parts of this receiver and to locals, which outlive the call.
+            let message = &mut messages[index].write(unsafe { std::mem::zeroed() }).msg_hdr;
+            message.msg_name = (&raw mut self.names[index]).cast();
+            message.msg_namelen = std::mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            message.msg_iov = part;
+            message.msg_iovlen = 1;
+            message.msg_control = self.controls[index].as_mut_ptr();
+            message.msg_controllen = ControlBuffer::SIZE;
+        }
+        // SAFETY: the first `offered` messages are initialised and point to distinct parts of this receiver and to
+        // locals, which outlive the call.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                messages.as_mut_ptr(),
-                SLOTS as u32,
+                messages.as_mut_ptr().cast(),
+                offered as u32,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
             )
         };
         let count = match sys::check(received) {
             Ok(count) => count as usize,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
         };
+        let mut octets = 0;
         for (index, message) in messages[..count].iter().enumerate() {
+            // SAFETY: the kernel filled in `count` of the messages initialised above.
+            let message = unsafe { message.assume_init_ref() };
             self.lengths[index] = message.msg_len as usize;
             self.details[index] = control::read(&message.msg_hdr);
+            octets += message.msg_len as usize;
         }
-        Ok(count)
+        let merged = octets > count * MERGED;
+        self.offered = match count {
+            _ if merged => FEWEST,
+            full if full == offered => (offered * 2).min(SLOTS),
+            _ if count < offered / 4 => (offered / 2).max(FEWEST),
+            _ => offered,
+        };
+        Ok(Received { count, octets, more: count == offered })
     }
 
     /// Where datagram `index` of the last batch is in the arena, and where it came from; `None` when it is not IP.
     pub fn datagram(&self, index: usize, source: Source) -> Option<(Range<usize>, Datagram)> {
         let details = self.details[index];
-        let start = index * SLOT;
+        let start = index * STRIDE;
         let mut at = start..start + self.lengths[index];
         if source == Source::Raw4 {
             at.start += usize::from(self.arena.get(at.start)? & 15) * 4;

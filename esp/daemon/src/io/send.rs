@@ -187,12 +187,12 @@ mod tests {
     /// What arrives: datagrams merged or not, cut up again.
     fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
         let mut receiver = Receiver::new();
-        let count = receiver.receive(socket.as_fd()).unwrap();
+        let count = receiver.receive(socket.as_fd()).unwrap().count;
         let mut packets = Vec::new();
         for index in 0..count {
             let (at, datagram) = receiver.datagram(index, Source::Udp).unwrap();
             assert_eq!((datagram.local.to_string().as_str(), datagram.tos), ("127.0.0.1", 0xb8));
-            packets.extend(receiver.arena()[at].chunks(datagram.segment).map(<[u8]>::to_vec));
+            packets.extend(receiver.arena_mut()[at].chunks(datagram.segment).map(<[u8]>::to_vec));
         }
         packets
     }

@@ -26,14 +26,11 @@ impl FrameSink for Cutter {
 fn run(joining: Joining, packets: &[(u32, Vec<u8>)]) -> Cutter {
     let mut coalescer = Coalescer::new(joining);
     let mut sink = Cutter::default();
-    let arena: Vec<u8> = packets.iter().flat_map(|(_, packet)| packet.clone()).collect();
-    let mut start = 0;
     for (if_id, packet) in packets {
         let layout = Layout::parse(packet).unwrap();
-        coalescer.push(&arena, start..start + packet.len(), layout, *if_id, &mut sink);
-        start += packet.len();
+        coalescer.push(packet, layout, *if_id, &mut sink);
     }
-    coalescer.flush_all(&arena, &mut sink);
+    coalescer.flush_all(&mut sink);
     sink
 }
 

@@ -101,7 +101,7 @@ impl<'a> SuperPacket<'a> {
                 let payload = &self.packet[header + index * size..];
                 let payload = &payload[..out.len() - header];
                 out[..header].copy_from_slice(&self.packet[..header]);
-                out[header..].copy_from_slice(payload);
+                let payload = Sum::default().with_copied(&mut out[header..], payload);
                 self.write_ip(index, upper, out);
                 let (udp_proto, field) = if udp { (PROTO_UDP, 6) } else { (PROTO_TCP, 16) };
                 let total = out.len() - upper;
@@ -112,7 +112,7 @@ impl<'a> SuperPacket<'a> {
                 }
                 out[upper + field..upper + field + 2].fill(0);
                 let pseudo = pseudo_header(self.layout.addresses(out), udp_proto, total);
-                let checksum = pseudo.with(&out[upper..]).finish();
+                let checksum = pseudo.with(&out[upper..header]).with_sum(payload).finish();
                 let zero = udp && checksum == [0; 2];
                 out[upper + field..upper + field + 2].copy_from_slice(if zero { &[0xff; 2] } else { &checksum });
             }

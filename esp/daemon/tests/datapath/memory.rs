@@ -136,14 +136,10 @@ impl End {
     pub fn receive(&mut self, datagrams: &[(Datagram, Vec<u8>)]) -> Vec<Vec<u8>> {
         let (tables, shard, now) = (&self.tables, &self.shard, self.now);
         let batch = Batch { tables, worker: 0, shard, events: &self.events.0, now };
-        let mut arena: Vec<u8> = datagrams.iter().flat_map(|(_, octets)| octets.clone()).collect();
-        let mut start = 0;
         for (datagram, octets) in datagrams {
-            let at = start..start + octets.len();
-            self.inbound.datagram(&batch, &mut arena, at, datagram, &self.ike, &mut self.tun);
-            start += octets.len();
+            self.inbound.datagram(&batch, &mut octets.clone(), datagram, &self.ike, &mut self.tun);
         }
-        self.inbound.flush(&arena, &mut self.tun);
+        self.inbound.flush(&mut self.tun);
         std::mem::take(&mut self.tun.packets)
     }
 
