@@ -148,11 +148,12 @@ impl Sa {
     /// The sequence numbers as they are now.
     pub fn replay_state(&self) -> SequenceState {
         let window = self.window();
-        SequenceState {
-            out_seq: self.out_seq.load(Ordering::Relaxed).min(self.last_seq()),
-            in_seq: window.top(),
-            bitmap: window.bitmap().to_vec(),
-        }
+        SequenceState { out_seq: self.last_sent(), in_seq: window.top(), bitmap: window.bitmap().to_vec() }
+    }
+
+    /// The last sequence number sent.
+    pub fn last_sent(&self) -> u64 {
+        self.out_seq.load(Ordering::Relaxed).min(self.last_seq())
     }
 
     /// The replay window, locked: hold it for a run of packets, not for each.

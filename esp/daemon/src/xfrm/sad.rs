@@ -99,7 +99,7 @@ impl Installed {
             in_use: (first_used != 0).then(|| now.wall.saturating_sub(first_used)),
             bytes: self.bytes(),
             packets: self.packets(),
-            short_sequence: (!self.sa.config.esn).then(|| self.sa.replay_state().out_seq),
+            short_sequence: (!self.sa.config.esn).then(|| self.sa.last_sent()),
         }
     }
 

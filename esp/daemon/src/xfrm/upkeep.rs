@@ -102,6 +102,13 @@ impl Engine {
 
     /// Rules 1 and 3 of the essay in [`super`].
     fn collect_orphans(&mut self, now: Now, effects: &mut Effects) {
+        let is_orphan = |generation: Generation| !self.generations.is_connected(generation);
+        let sas = || self.sad.installed().map(|installed| installed.generation);
+        let policies = || self.spd.iter().map(|(_, policy)| policy.generation);
+        // Nearly always; the rest would go through all policies with every tick.
+        if !sas().chain(policies()).any(is_orphan) {
+            return;
+        }
         let (generations, settled) = (self.generations.clone(), self.settled_pairs(now));
         let superseded = |if_id: u32, generation: Generation| {
             !generations.is_connected(generation) && settled.get(&if_id).is_some_and(|newest| *newest > generation)
