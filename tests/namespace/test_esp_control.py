@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.namespace.esp_site import DAEMON, MTU, UserSite, name_prefix
+from tests.namespace.esp_site import DAEMON, MTU, UserSite, eventually, name_prefix
 from twinbore.lab.namespaces import inside, run
 
 pytestmark = [
@@ -39,9 +39,14 @@ def site(tmp_path: Path) -> Iterator[UserSite]:
 
 def talk(site: UserSite, *lines: bytes) -> list[dict[str, Any]]:
     """What a connection answers to lines that are sent at once."""
+    return talk_to(site.home / "control", *lines)
+
+
+def talk_to(path: Path, *lines: bytes) -> list[dict[str, Any]]:
+    """As `talk`, to any daemon."""
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as stream:
         connection.settimeout(10)
-        connection.connect(str(site.home / "control"))
+        connection.connect(str(path))
         connection.sendall(b"".join(line + b"\n" for line in lines))
         return [json.loads(stream.readline()) for _ in lines]
 
@@ -63,7 +68,9 @@ def test_hello(site: UserSite) -> None:
     hello = site.control("hello")
     assert (hello["pid"], hello["workers"], hello["natt_port"]) == (site.daemon.pid, 2, 4500)
     assert hello["uptime_s"] > 0
-    assert set(hello["features"]) == {"tun_csum", "tun_tso", "tun_uso", "udp_gso", "udp_gro"}
+    offloads = {"tun_csum", "tun_tso", "tun_uso", "udp_gso", "udp_gro"}
+    assert set(hello["features"]) == offloads | {"crypto", "seccomp"}
+    assert hello["features"]["seccomp"] == "kill"
     assert run([DAEMON, "--version"]).split() == ["twinbore-esp", hello["version"]]
 
 
@@ -110,7 +117,11 @@ def test_what_cannot_be_is_refused_with_words(site: UserSite) -> None:
     for wrong in ({"if_id": 0}, {"if_id": 9, "mtu": 1}, {"if_id": 9, "name": "a/b"}, {"if_id": 9, "name": "x" * 16}):
         code, text = refusal(site, "add_tunnel", **{**spec, **wrong})
         assert code == "invalid_argument", text
+    # Longer than the helper takes: that is the daemon's to notice.
+    for long in ("n" * 300, "\x01" * 9000):
+        refusal(site, "add_tunnel", **{**spec, "if_id": 9, "netns": long})
     assert set(links(site.traffic)) == {"lo", name}
+    assert site.control("add_tunnel", **{**spec, "mtu": MTU - 1}) == {"changed": True}
 
 
 def test_a_deleted_device_is_reported_and_made_again(site: UserSite) -> None:
@@ -121,29 +132,145 @@ def test_a_deleted_device_is_reported_and_made_again(site: UserSite) -> None:
     assert [tunnel["lost"] for tunnel in site.control("list_tunnels")["tunnels"]] == [False]
 
 
+STRANGER = """
+import errno, socket, sys
+for path, kind in zip(sys.argv[1:], (socket.SOCK_STREAM, socket.SOCK_SEQPACKET)):
+    with socket.socket(socket.AF_UNIX, kind) as s:
+        s.settimeout(5)
+        try:
+            s.connect(path)
+            try:
+                s.send(b'{"op": "hello"}\\n')
+                print(s.recv(100) or "closed")
+            except (BrokenPipeError, ConnectionResetError):
+                print("closed")
+        except OSError as error:
+            print(errno.errorcode[error.errno])
+"""
+
+
 def test_the_sockets_are_for_the_owner(site: UserSite) -> None:
-    for path in (site.home / "control", site.home / "run" / "xfrm"):
+    paths = (site.home / "control", site.home / "run" / "xfrm")
+    for path in paths:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        path.chmod(0o666)
-    site.home.chmod(0o755)
-    for parent in list(site.home.parents)[:3]:
+    stranger = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/python3", "-c", STRANGER]
+    for parent in (site.home / "run", site.home, *list(site.home.parents)[:3]):
         parent.chmod(0o755)
-    command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", str(DAEMON), "stats"]
-    command += ["--control-socket", str(site.home / "control")]
-    stranger = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert stranger.returncode != 0
-    assert "uid 65534" in site.daemon_log()
+    assert run([*stranger, *map(str, paths)]).split() == ["EACCES", "EACCES"]
+    # Should somebody change the mode, it still matters who asks.
+    for path in paths:
+        path.chmod(0o666)
+    assert run([*stranger, *map(str, paths)]).split() == ["closed", "closed"]
+    assert site.daemon_log().count("uid 65534: only root and our own user may") == 2
     assert site.control("hello")["workers"] == 2
 
 
-def test_the_process_keeps_what_it_needs_and_hides_the_rest(site: UserSite) -> None:
+def helper_of(pid: int) -> int:
+    """The process id of a daemon's namespace helper."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+def status_of(path: Path) -> dict[str, str]:
+    """/proc/PID/status, or that of a thread."""
+    lines = (path / "status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_each_process_keeps_what_it_needs_and_hides_the_rest(site: UserSite) -> None:
     assert site.daemon is not None
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{site.daemon.pid}/status").read_text().splitlines() if ":" in line
-    )
-    kept = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW | 1 << CAP_SYS_ADMIN
-    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == kept
-    assert status["NoNewPrivs"].strip() == "1"
+    site.control("hello")
+    helper = helper_of(site.daemon.pid)
+    for pid, kept in (
+        (site.daemon.pid, 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW),
+        (helper, 1 << CAP_NET_ADMIN | 1 << CAP_SYS_ADMIN),
+    ):
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        assert (len(threads) == 1) == (pid == helper)
+        for thread in threads:
+            status = status_of(thread)
+            sets = {name: int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")}
+            assert sets == {"CapEff": kept, "CapPrm": kept, "CapBnd": kept, "CapInh": 0, "CapAmb": 0}, thread
+            assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), thread
+        limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+        assert [line.split()[4:6] for line in limits if line.startswith("Max core file size")] == [["0", "0"]]
+    assert Path(f"/proc/{helper}/comm").read_text() == "esp-namespaces\n"
+    command = Path(f"/proc/{helper}/cmdline").read_bytes().split(b"\0")
+    assert command[:2] == [b"twinbore-esp", b"namespace-helper"]
+    # Standard input is the daemon's socket, and there is the way home from a namespace.
+    assert {path.name for path in Path(f"/proc/{helper}/fd").iterdir()} == {"0", "1", "2", "3"}
+
+
+def test_tunnels_go_on_without_the_helper_and_new_ones_are_refused_with_words(site: UserSite) -> None:
+    assert site.daemon is not None
+    os.kill(helper_of(site.daemon.pid), signal.SIGKILL)
+    for _ in range(2):
+        code, text = refusal(site, "add_tunnel", if_id=8, netns=site.traffic, name="t8", mtu=1400)
+        assert (code, "restart twinbore-esp" in text) == ("os_error", True), text
+    assert "tun0" in links(site.traffic)
+    assert site.control("remove_tunnel", if_id=site.if_id) == {"changed": True}
+    assert set(links(site.traffic)) == {"lo"}
+    site.daemon.send_signal(signal.SIGTERM)
+    assert site.daemon.wait(5) == 0
+
+
+def test_a_killed_daemon_leaves_no_device_and_no_helper(site: UserSite) -> None:
+    assert site.daemon is not None
+    helper = helper_of(site.daemon.pid)
+    for if_id in range(20, 30):
+        site.control("add_tunnel", if_id=if_id, netns=site.traffic, name=f"t{if_id}", mtu=1400)
+    site.kill_daemon()
+    eventually(lambda: not Path(f"/proc/{helper}/exe").exists(), 5, "the helper has ended")
+    assert set(links(site.traffic)) == {"lo"}
+
+
+def test_many_tunnels_are_removed_at_once(site: UserSite) -> None:
+    for if_id in range(20, 30):
+        site.control("add_tunnel", if_id=if_id, netns=site.traffic, name=f"t{if_id}", mtu=1400)
+    site.control("add_tunnel", if_id=30, name="t30", mtu=1400)
+    run(["ip", "-n", site.traffic, "link", "delete", "t25"])
+    removed = site.control("remove_tunnels", if_ids=[*range(20, 29), 30, 99])["removed"]
+    assert removed == [*range(20, 29), 30]
+    assert set(links(site.traffic)) == {"lo", "tun0", "t29"}
+    assert "t30" not in links(site.underlay)
+    assert site.control("add_tunnel", if_id=20, netns=site.traffic, name="t20", mtu=1400) == {"changed": True}
+
+
+def test_without_the_right_to_enter_namespaces_the_own_one_is_served(site: UserSite, tmp_path: Path) -> None:
+    sockets = ["--xfrm-socket", str(tmp_path / "x"), "--control-socket", str(tmp_path / "c"), "--natt-port", "14500"]
+    command = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", str(DAEMON), "run", *sockets]
+    with subprocess.Popen(inside(site.underlay, command), stderr=subprocess.DEVNULL) as other:
+        try:
+            eventually((tmp_path / "c").exists, 10, "the daemon listens")
+            here = {"op": "add_tunnel", "if_id": 1, "name": "t1", "mtu": 1400}
+            elsewhere = {**here, "if_id": 2, "netns": site.traffic}
+            requests = [json.dumps(request).encode() for request in (here, elsewhere, {"op": "hello"})]
+            own, foreign, hello = talk_to(tmp_path / "c", *requests)
+            assert own["ok"] == {"changed": True}
+            assert "CAP_SYS_ADMIN is needed" in foreign["error"]["message"]
+            assert hello["ok"]["features"]["tun_csum"]
+            assert "t1" in links(site.underlay)
+        finally:
+            other.terminate()
+            other.wait(10)
+    assert "t1" not in links(site.underlay)
+
+
+@pytest.mark.parametrize("mode", ["log", "off"])
+def test_the_filter_of_system_calls_can_be_lifted(mode: str, site: UserSite, tmp_path: Path) -> None:
+    sockets = ["--xfrm-socket", str(tmp_path / "x"), "--control-socket", str(tmp_path / "c"), "--natt-port", "14500"]
+    command = inside(site.underlay, [str(DAEMON), "run", *sockets, "--seccomp", mode])
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as other:
+        try:
+            eventually((tmp_path / "c").exists, 10, "the daemon listens")
+            shown = run([DAEMON, "features", "--control-socket", str(tmp_path / "c")]).splitlines()
+            assert ["seccomp", mode] in [line.split() for line in shown]
+            expected = {"log": "2", "off": "0"}[mode]
+            for pid in (other.pid, helper_of(other.pid)):
+                assert status_of(Path(f"/proc/{pid}"))["Seccomp"] == expected
+        finally:
+            other.terminate()
+            other.wait(10)
 
 
 def test_sigterm_leaves_nothing(site: UserSite) -> None:
@@ -183,3 +310,7 @@ def test_queries_print_tables_and_json(site: UserSite) -> None:
     stats = json.loads(run([DAEMON, "stats", "--json", *socket_option]))
     assert set(stats) == {"counters", "drops", "xfrm"}
     assert "counters.tun_reads" in run([DAEMON, "stats", *socket_option])
+    features = dict(line.split() for line in run([DAEMON, "features", *socket_option]).splitlines())
+    assert set(features) == set(site.control("hello")["features"])
+    logged = [line for line in site.daemon_log().splitlines() if "features: " in line]
+    assert all(f"{name} {value}" in logged[0] for name, value in features.items())

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::thread;
 
 use lexopt::prelude::*;
+use twinbore_esp::devices::remote;
+use twinbore_esp::sandbox::filter::Mode;
 
 use crate::query;
 
@@ -11,23 +13,29 @@ const HELP: &str = "\
 User-space ESP for charon: twinbore-esp takes the place of the kernel's XFRM.
 
 Usage: twinbore-esp run --xfrm-socket PATH --control-socket PATH [--workers N] [--natt-port PORT]
-       twinbore-esp stats|tunnels|sas --control-socket PATH [--json]
+                        [--seccomp MODE]
+       twinbore-esp stats|tunnels|sas|features --control-socket PATH [--json]
 
-run      Serve in the foreground, in the current network namespace (the underlay), until SIGTERM.
-         Needs CAP_NET_ADMIN, CAP_NET_RAW and, for TUN devices in other namespaces, CAP_SYS_ADMIN.
-stats    Packets handled, and packets dropped by reason.
-tunnels  TUN devices and their traffic: rx is from the peer, tx is to the peer.
-sas      Security associations, without keys.
+run       Serve in the foreground, in the current network namespace (the underlay), until SIGTERM.
+          Needs CAP_NET_ADMIN, CAP_NET_RAW and, for TUN devices in other namespaces, CAP_SYS_ADMIN, which only
+          a second process keeps, `twinbore-esp namespace-helper`.
+stats     Packets handled, and packets dropped by reason; reasons that never occurred only with --json.
+tunnels   TUN devices and their traffic: rx is from the peer, tx is to the peer.
+sas       Security associations, without keys.
+features  What the kernel and the processor can do, and what of it is used.
 
       --xfrm-socket PATH     Where charon connects. Start charon with this path in TWINBORE_ESP_SOCKET
                              and with libtwinbore_esp_shim.so in LD_PRELOAD.
       --control-socket PATH  Where the agent and the commands above connect: one JSON object a line.
       --workers N            Threads that carry traffic, 1 to 64. Default: one for each CPU.
       --natt-port PORT       UDP port of encapsulated ESP and IKE. Default: 4500.
+      --seccomp MODE         What becomes of a system call that is not expected: kill (the process; default), log (it
+                             is done, and in the kernel's log), off (nobody looks). The last two are for debugging.
       --json                 Print the answer as JSON.
   -h, --help                 Print this text.
   -V, --version              Print the version.";
 
+const COMMANDS: &str = "run, stats, tunnels, sas or features";
 const MAX_WORKERS: usize = 64;
 const NATT_PORT: u16 = 4500;
 
@@ -37,6 +45,7 @@ pub enum Command {
     Print(String),
     Run(RunOptions),
     Query(QueryOptions),
+    Helper(Mode),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +54,7 @@ pub struct RunOptions {
     pub control_socket: PathBuf,
     pub workers: usize,
     pub natt_port: u16,
+    pub seccomp: Mode,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +67,7 @@ pub struct QueryOptions {
 /// Reads the arguments. The error says which one is wrong.
 pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut verb, mut xfrm_socket, mut control_socket) = (None, None, None);
-    let (mut workers, mut natt_port, mut json) = (None, None, false);
+    let (mut workers, mut natt_port, mut seccomp, mut json) = (None, None, None, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
@@ -68,29 +78,34 @@ pub fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("control-socket") => control_socket = Some(PathBuf::from(arguments.value()?)),
             Long("workers") => workers = Some(arguments.value()?.parse_with(worker_count)?),
             Long("natt-port") => natt_port = Some(arguments.value()?.parse_with(port)?),
+            Long("seccomp") => seccomp = Some(arguments.value()?.parse_with(seccomp_mode)?),
             Long("json") => json = true,
             Value(value) if verb.is_none() => verb = Some(value.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    let verb = verb.ok_or("a command is missing: run, stats, tunnels or sas")?;
+    let verb = verb.ok_or_else(|| format!("a command is missing: {COMMANDS}"))?;
+    if verb == remote::COMMAND {
+        return Ok(Command::Helper(seccomp.unwrap_or_default()));
+    }
     let control_socket = control_socket.ok_or("--control-socket PATH is missing")?;
     if verb == "run" {
         if json {
-            return Err("--json goes with stats, tunnels and sas".into());
+            return Err("--json goes with stats, tunnels, sas and features".into());
         }
         return Ok(Command::Run(RunOptions {
             xfrm_socket: xfrm_socket.ok_or("--xfrm-socket PATH is missing")?,
             control_socket,
             workers: workers.unwrap_or_else(default_workers),
             natt_port: natt_port.unwrap_or(NATT_PORT),
+            seccomp: seccomp.unwrap_or_default(),
         }));
     }
-    if xfrm_socket.is_some() || workers.is_some() || natt_port.is_some() {
-        return Err("--xfrm-socket, --workers and --natt-port go with run".into());
+    if xfrm_socket.is_some() || workers.is_some() || natt_port.is_some() || seccomp.is_some() {
+        return Err("--xfrm-socket, --workers, --natt-port and --seccomp go with run".into());
     }
-    let subject = query::Subject::from_name(&verb)
-        .ok_or_else(|| format!("unknown command {verb}: run, stats, tunnels or sas is wanted"))?;
+    let subject =
+        query::Subject::from_name(&verb).ok_or_else(|| format!("unknown command {verb}: {COMMANDS} is wanted"))?;
     Ok(Command::Query(QueryOptions { subject, control_socket, json }))
 }
 
@@ -101,6 +116,10 @@ fn worker_count(text: &str) -> Result<usize, String> {
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|port| *port != 0).ok_or_else(|| "1 to 65535 is allowed".into())
+}
+
+fn seccomp_mode(text: &str) -> Result<Mode, &'static str> {
+    Mode::from_name(text).ok_or("kill, log or off is allowed")
 }
 
 fn default_workers() -> usize {
@@ -122,14 +141,16 @@ mod tests {
             control_socket: "/c".into(),
             workers: default_workers(),
             natt_port: 4500,
+            seccomp: Mode::Kill,
         };
         assert_eq!(parsed("run --xfrm-socket /x --control-socket /c"), Ok(Command::Run(expected)));
         let Ok(Command::Run(options)) =
-            parsed("run --workers=3 --xfrm-socket /x --natt-port 14500 --control-socket=/c")
+            parsed("run --workers=3 --xfrm-socket /x --natt-port 14500 --control-socket=/c --seccomp log")
         else {
             panic!("run is not parsed");
         };
-        assert_eq!((options.workers, options.natt_port), (3, 14500));
+        assert_eq!((options.workers, options.natt_port, options.seccomp), (3, 14500, Mode::Log));
+        assert_eq!(parsed("namespace-helper --seccomp off"), Ok(Command::Helper(Mode::Off)));
     }
 
     #[test]
@@ -149,6 +170,8 @@ mod tests {
             ("run --workers 0", "1 to 64"),
             ("run --natt-port 65536", "1 to 65535"),
             ("stats --control-socket /c --workers 2", "go with run"),
+            ("stats --control-socket /c --seccomp log", "go with run"),
+            ("run --seccomp maybe", "kill, log or off"),
             ("run stats --control-socket /c", "stats"),
             ("--colour", "--colour"),
         ] {

@@ -17,11 +17,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::counters::{CounterSnapshot, Shard, TunCounters};
+use crate::devices::Devices;
+use crate::devices::direct::Direct;
 pub use crate::events::{Event, IkeDatagram, IkeSink};
 pub use crate::io::socket::Family;
 use crate::io::socket::{Sockets, open_all};
 use crate::io::sys::Waker;
-use crate::io::tun;
+use crate::io::tun::{self, Offloads, Queue};
+use crate::log;
 use crate::packet::coalesce::Joining;
 use crate::tables::Tables;
 use crate::tunnel::Tunnel;
@@ -29,8 +32,6 @@ use crate::worker::{Command, DIRECTIONS, Parts, Receiving, Role, Transmitting, T
 
 /// How long a thread may take to answer: it finishes one batch first.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Smallest and largest MTU of a TUN: what IPv4 must carry (RFC 791), what the kernel allows (`MAX_MTU` of tun.c).
-const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 
 /// How to start the data path.
 #[derive(Clone, Debug)]
@@ -74,6 +75,7 @@ pub struct Dataplane {
     features: Features,
     segmentation: Arc<AtomicBool>,
     tables: Arc<ArcSwap<Tables>>,
+    devices: Arc<dyn Devices>,
     /// Of each worker.
     sockets: Vec<Arc<Sockets>>,
     /// Two of each worker.
@@ -91,18 +93,34 @@ struct ThreadHandle {
 struct Tun {
     spec: TunSpec,
     tunnel: Arc<Tunnel>,
+    /// Held here too so that it is not a worker that closes the last one, which takes the kernel 20 ms.
+    queues: Vec<Arc<Queue>>,
 }
 
 impl Dataplane {
-    /// Opens the sockets in the current network namespace and starts the workers.
+    /// As [`Dataplane::start_with`], with devices made by this process.
+    pub fn start(config: Config, events: Sender<Event>, ike: Arc<dyn IkeSink>) -> io::Result<Dataplane> {
+        Dataplane::start_with(config, events, ike, Arc::new(Direct))
+    }
+
+    /// Opens the sockets in the current network namespace and starts the workers. `devices` makes the TUN devices.
     ///
     /// Errors: no worker asked for, the port is taken, CAP_NET_ADMIN or CAP_NET_RAW is missing.
-    pub fn start(config: Config, events: Sender<Event>, ike: Arc<dyn IkeSink>) -> io::Result<Dataplane> {
+    pub fn start_with(
+        config: Config,
+        events: Sender<Event>,
+        ike: Arc<dyn IkeSink>,
+        devices: Arc<dyn Devices>,
+    ) -> io::Result<Dataplane> {
         if config.workers == 0 {
             return Err(invalid("0 workers: at least 1 is needed"));
         }
         let (sockets, udp) = open_all(config.workers, config.natt_port)?;
-        let offloads = tun::probe();
+        // Without the means to find out (no /dev/net/tun) nothing is claimed.
+        let offloads = devices.offloads().unwrap_or_else(|error| {
+            log::notice(format_args!("TUN devices could not be tried, so no offloads are used: {error}"));
+            Offloads::default()
+        });
         let features = Features {
             tun_csum: offloads.csum,
             tun_tso: offloads.tso,
@@ -113,8 +131,8 @@ impl Dataplane {
         let tables = Arc::new(ArcSwap::from_pointee(Tables::new()));
         let segmentation = Arc::new(AtomicBool::new(udp.gso));
         let tuns = Mutex::new(BTreeMap::new());
-        let mut dataplane =
-            Dataplane { features, segmentation, tables, sockets: Vec::new(), threads: Vec::new(), tuns };
+        let (sockets_of, threads) = (Vec::new(), Vec::new());
+        let mut dataplane = Dataplane { features, segmentation, tables, devices, sockets: sockets_of, threads, tuns };
         for sockets in sockets {
             dataplane.start_worker(Arc::new(sockets), events.clone(), Arc::clone(&ike))?;
         }
@@ -128,52 +146,73 @@ impl Dataplane {
 
     /// Creates a TUN device, brings it up and starts to serve it.
     ///
-    /// Errors: a tunnel with this `if_id` exists, or what [`tun::create`] refuses.
+    /// Errors: a tunnel with this `if_id` exists, or what [`Devices::create`] refuses.
     pub fn add_tun(&self, spec: &TunSpec) -> io::Result<()> {
-        check_mtu(spec.mtu)?;
+        tun::check_mtu(spec.mtu)?;
         let mut tuns = self.lock_tuns();
         let Entry::Vacant(place) = tuns.entry(spec.if_id) else {
             let text = format!("tunnel with if_id {} exists already: remove it first", spec.if_id);
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         };
-        let queues = tun::create(spec.netns.as_deref(), &spec.name, self.sockets.len(), spec.mtu)?;
+        let Features { tun_csum: csum, tun_tso: tso, tun_uso: uso, .. } = self.features;
+        let offloads = Offloads { csum, tso, uso };
+        let queues =
+            self.devices.create(spec.netns.as_deref(), &spec.name, self.sockets.len(), spec.mtu, offloads)?;
+        let queues: Vec<Arc<Queue>> = queues.into_iter().map(Arc::new).collect();
         let tunnel = Arc::new(Tunnel::new(spec.if_id, spec.mtu, self.threads.len()));
         let (done, added) = mpsc::channel();
-        for (threads, queue) in self.threads.chunks(DIRECTIONS).zip(queues) {
-            let port = TunPort { tunnel: Arc::clone(&tunnel), queue: Arc::new(queue) };
+        for (threads, queue) in self.threads.chunks(DIRECTIONS).zip(&queues) {
+            let port = TunPort { tunnel: Arc::clone(&tunnel), queue: Arc::clone(queue) };
             for thread in threads {
                 thread.command(Command::AddTun { port: port.clone(), done: done.clone() })?;
             }
         }
         let added: io::Result<()> = self.await_threads(&added).and_then(|results| results.into_iter().collect());
         if let Err(error) = added {
-            self.close_queues(spec.if_id)?;
+            self.leave_queues(&[spec.if_id])?;
             return Err(error);
         }
-        place.insert(Tun { spec: spec.clone(), tunnel });
+        place.insert(Tun { spec: spec.clone(), tunnel, queues });
         Ok(())
     }
 
     /// Removes a tunnel's TUN device; false when there was none. When it returns the name is free again.
     pub fn remove_tun(&self, if_id: u32) -> io::Result<bool> {
+        self.remove_tuns(&[if_id]).map(|removed| !removed.is_empty())
+    }
+
+    /// Removes the TUN devices of several tunnels, which takes little more time than that of one, and returns those
+    /// that there were. When it returns their names are free again.
+    pub fn remove_tuns(&self, if_ids: &[u32]) -> io::Result<Vec<u32>> {
         let mut tuns = self.lock_tuns();
-        if tuns.remove(&if_id).is_none() {
-            return Ok(false);
+        let removed: Vec<Tun> = if_ids.iter().filter_map(|if_id| tuns.remove(if_id)).collect();
+        let if_ids: Vec<u32> = removed.iter().map(|tun| tun.spec.if_id).collect();
+        if removed.is_empty() {
+            return Ok(if_ids);
         }
-        self.close_queues(if_id)?;
-        Ok(true)
+        self.leave_queues(&if_ids)?;
+        let mut names: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+        for tun in removed.iter().filter(|tun| !tun.tunnel.is_lost()) {
+            names.entry(tun.spec.netns.as_deref()).or_default().push(tun.spec.name.clone());
+        }
+        // Where it fails (the namespace is gone, the helper is) closing the queues is what deletes them: only slower.
+        for (netns, names) in names {
+            let _ = self.devices.delete(netns, &names);
+        }
+        removed.into_iter().for_each(|tun| drop(tun.queues));
+        Ok(if_ids)
     }
 
     /// Changes the MTU of a tunnel's TUN.
     ///
     /// Errors: no such tunnel, an MTU out of range, or the namespace is gone.
     pub fn set_mtu(&self, if_id: u32, mtu: u32) -> io::Result<()> {
-        check_mtu(mtu)?;
+        tun::check_mtu(mtu)?;
         let mut tuns = self.lock_tuns();
         let tun = tuns.get_mut(&if_id).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("there is no tunnel with if_id {if_id}"))
         })?;
-        tun::set_mtu(tun.spec.netns.as_deref(), &tun.spec.name, mtu)?;
+        self.devices.set_mtu(tun.spec.netns.as_deref(), &tun.spec.name, mtu)?;
         tun.tunnel.set_mtu(mtu);
         tun.spec.mtu = mtu;
         Ok(())
@@ -184,9 +223,14 @@ impl Dataplane {
         self.lock_tuns().values().map(Tun::info).collect()
     }
 
+    /// One tunnel.
+    pub fn tun(&self, if_id: u32) -> Option<TunInfo> {
+        self.lock_tuns().get(&if_id).map(Tun::info)
+    }
+
     /// The counters of one tunnel.
     pub fn tun_counters(&self, if_id: u32) -> Option<TunCounters> {
-        self.lock_tuns().get(&if_id).map(|tun| tun.info().counters)
+        self.tun(if_id).map(|tun| tun.counters)
     }
 
     /// The sum over all workers.
@@ -211,6 +255,20 @@ impl Dataplane {
 
     /// Ends the workers and removes the TUN devices; so does dropping.
     pub fn stop(self) {}
+
+    /// Asks the workers to end and removes the TUN devices all at once: for the end of the process, when others still
+    /// have references.
+    pub fn shut_down(&self) {
+        self.stop_threads();
+        self.devices.close();
+    }
+
+    fn stop_threads(&self) {
+        for thread in &self.threads {
+            // A thread that is gone needs no command to end.
+            let _ = thread.command(Command::Stop);
+        }
+    }
 
     /// Starts both threads of a worker.
     fn start_worker(
@@ -251,12 +309,15 @@ impl Dataplane {
         Ok(())
     }
 
-    fn close_queues(&self, if_id: u32) -> io::Result<()> {
-        let (done, closed) = mpsc::channel();
-        for thread in &self.threads {
-            thread.command(Command::RemoveTun { if_id, done: done.clone() })?;
+    /// Makes the workers give up their queues of these tunnels.
+    fn leave_queues(&self, if_ids: &[u32]) -> io::Result<()> {
+        let (done, left) = mpsc::channel();
+        for if_id in if_ids {
+            for thread in &self.threads {
+                thread.command(Command::RemoveTun { if_id: *if_id, done: done.clone() })?;
+            }
         }
-        self.await_threads(&closed).map(drop)
+        if_ids.iter().try_for_each(|_| self.await_threads(&left).map(drop))
     }
 
     /// One answer from each thread.
@@ -272,10 +333,7 @@ impl Dataplane {
 
 impl Drop for Dataplane {
     fn drop(&mut self) {
-        for thread in &self.threads {
-            // A thread that is gone needs no command to end.
-            let _ = thread.command(Command::Stop);
-        }
+        self.stop_threads();
         for thread in self.threads.iter_mut().filter_map(|thread| thread.thread.take()) {
             let _ = thread.join();
         }
@@ -300,13 +358,6 @@ impl Tun {
             counters: TunCounters::sum(self.tunnel.shards()),
         }
     }
-}
-
-fn check_mtu(mtu: u32) -> io::Result<()> {
-    if MTU_RANGE.contains(&mtu) {
-        return Ok(());
-    }
-    Err(invalid(&format!("mtu {mtu}: {} to {} is allowed", MTU_RANGE.start(), MTU_RANGE.end())))
 }
 
 fn invalid(text: &str) -> io::Error {

@@ -10,7 +10,8 @@
 //! * [`selector`], [`replay`], [`crypto`], [`packet`]: pure, no I/O, no clock;
 //! * [`sa`], [`tables`], [`tunnel`], [`counters`], [`events`]: what control and workers share;
 //! * [`batch`], [`esp`], [`outbound`], [`inbound`]: what happens to one batch of packets, without I/O;
-//! * [`netns`], [`io`], [`worker`], [`dataplane`]: sockets, devices and threads;
+//! * [`netns`], [`io`], [`sandbox`]: namespaces, sockets, devices, privileges;
+//! * [`devices`], [`worker`], [`dataplane`]: who makes devices, the threads that serve them;
 //! * [`xfrm`], [`ike`], [`control`]: what charon, its peers and the agent talk to.
 //!
 //! References: RFC 4303 (ESP), RFC 4106 (AES-GCM), RFC 3602, 2404 and 4868 (AES-CBC, HMAC), RFC 3948 (UDP
@@ -21,6 +22,7 @@ pub mod control;
 pub mod counters;
 pub mod crypto;
 pub mod dataplane;
+pub mod devices;
 pub mod esp;
 pub mod events;
 pub mod ike;
@@ -32,6 +34,7 @@ pub mod outbound;
 pub mod packet;
 pub mod replay;
 pub mod sa;
+pub mod sandbox;
 pub mod selector;
 pub mod tables;
 pub mod tunnel;

@@ -20,6 +20,7 @@ pub enum Subject {
     Stats,
     Tunnels,
     Sas,
+    Features,
 }
 
 impl Subject {
@@ -28,6 +29,7 @@ impl Subject {
             "stats" => Some(Subject::Stats),
             "tunnels" => Some(Subject::Tunnels),
             "sas" => Some(Subject::Sas),
+            "features" => Some(Subject::Features),
             _ => None,
         }
     }
@@ -37,12 +39,25 @@ impl Subject {
             Subject::Stats => Operation::Stats {},
             Subject::Tunnels => Operation::ListTunnels {},
             Subject::Sas => Operation::ListSas {},
+            Subject::Features => Operation::Hello {},
+        }
+    }
+
+    /// What of the daemon's answer was asked for.
+    fn part(self, mut answer: Value) -> Value {
+        match self {
+            Subject::Features => answer["features"].take(),
+            _ => answer,
         }
     }
 
     fn table(self, answer: &Value) -> Vec<Vec<String>> {
         match self {
             Subject::Stats => stats_table(answer),
+            Subject::Features => {
+                let members = answer.as_object().into_iter().flatten();
+                members.map(|(name, value)| vec![name.clone(), cell(value)]).collect()
+            }
             Subject::Tunnels => rows(
                 &answer["tunnels"],
                 &["if_id", "netns", "name", "mtu", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops"],
@@ -70,7 +85,7 @@ impl Subject {
 }
 
 pub fn query(options: &QueryOptions) -> Result<(), Box<dyn Error>> {
-    let answer = ask(&options.control_socket, &options.subject.operation())?;
+    let answer = options.subject.part(ask(&options.control_socket, &options.subject.operation())?);
     let mut out = io::stdout().lock();
     if options.json {
         writeln!(out, "{answer}")?;
@@ -122,6 +137,8 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
         Value::Object(members) => {
             let present = members.iter().filter(|(_, member)| **member != json!(0));
             let text: Vec<String> = present.map(|(name, member)| format!("{name}={member}")).collect();
@@ -156,6 +173,13 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "if_id  netns  name  mtu   rx_packets  rx_bytes  tx_packets  tx_bytes  drops");
         assert_eq!(lines[1], "7      -      t7    1438  1           84        0           0         replay=3");
+    }
+
+    #[test]
+    fn features_are_listed_one_a_line() {
+        let answer = json!({"version": "1", "features": {"crypto": "aws-lc", "udp_gro": true, "tun_uso": false}});
+        let text = aligned(&Subject::Features.table(&Subject::Features.part(answer)));
+        assert_eq!(text, "crypto   aws-lc\ntun_uso  no\nudp_gro  yes\n");
     }
 
     #[test]

@@ -9,24 +9,28 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use aws_lc_rs::rand;
-use twinbore_esp::control::{self, operations::Operations};
+use twinbore_esp::control;
+use twinbore_esp::control::operations::Operations;
+use twinbore_esp::control::report::FeatureReport;
 use twinbore_esp::dataplane::{Config, Dataplane};
+use twinbore_esp::devices::remote::Remote;
 use twinbore_esp::ike::IkeRouter;
+use twinbore_esp::io::sys::own;
 use twinbore_esp::log;
+use twinbore_esp::sandbox::{self, calls, capabilities, filter};
 use twinbore_esp::xfrm::controller::Controller;
 use twinbore_esp::xfrm::engine::Engine;
 use twinbore_esp::xfrm::seqpacket;
 use twinbore_esp::xfrm::server::Server;
 
 use crate::cli::RunOptions;
-use crate::process;
 
-/// Serves until SIGTERM or SIGINT. TUN devices go with the process, which alone has them open.
+/// Serves until SIGTERM or SIGINT.
 pub fn run(options: &RunOptions) -> Result<(), Box<dyn Error>> {
-    let stop = process::termination()?;
-    process::harden()?;
+    let stop = termination()?;
+    sandbox::harden()?;
     check_random()?;
-    // First of all: it fails when another daemon is at work here, whose packets ours must not take.
+    // Before anything else: it fails when another daemon is at work here, whose packets ours must not take.
     let xfrm = seqpacket::listen(&options.xfrm_socket)?;
     let control = control::server::listen(&options.control_socket)?;
     let result = serve(options, &stop, xfrm, control);
@@ -41,13 +45,16 @@ fn serve(options: &RunOptions, stop: &OwnedFd, xfrm: OwnedFd, control: UnixListe
     let ike = Arc::new(IkeRouter::default());
     let (events, received) = mpsc::channel();
     let config = Config { workers: options.workers, natt_port: options.natt_port };
-    // What runs in other threads must not keep a capability: dropped before they start.
-    process::drop_capabilities()?;
-    let dataplane = Arc::new(Dataplane::start(config, events, Arc::clone(&ike) as _)?);
+    // The helper needs what we give up next; and what runs in other threads must not keep a capability.
+    let devices = Arc::new(Remote::start(options.seccomp)?);
+    capabilities::keep_only(&capabilities::DAEMON)?;
+    let dataplane = Arc::new(Dataplane::start_with(config, events, Arc::clone(&ike) as _, devices)?);
     let controller = Arc::new(Controller::new(Engine::new(random), Arc::clone(&dataplane)));
     let mut server = Server::new(xfrm, options.natt_port, Arc::clone(&controller), Arc::clone(&ike), received)?;
-    let operations = Operations::new(controller, ike, options.workers, options.natt_port);
+    let operations = Operations::new(controller, ike, options.workers, options.natt_port, options.seccomp);
     control::server::start(control, operations)?;
+    // Everything is open now, and there are no SAs yet: nothing has been decrypted.
+    filter::install(&calls::DAEMON, options.seccomp)?;
     log::notice(format_args!(
         "version {} serves {} and UDP port {} with {} workers",
         env!("CARGO_PKG_VERSION"),
@@ -55,9 +62,19 @@ fn serve(options: &RunOptions, stop: &OwnedFd, xfrm: OwnedFd, control: UnixListe
         options.natt_port,
         options.workers
     ));
+    log::notice(format_args!("features: {}", FeatureReport::new(dataplane.features(), options.seccomp)));
     server.run(stop)?;
+    // TUN devices would go with the process, but one by one.
+    dataplane.shut_down();
     log::notice("ends");
     Ok(())
+}
+
+/// A descriptor that becomes readable on SIGTERM or SIGINT. To be called before any thread is started.
+fn termination() -> io::Result<OwnedFd> {
+    let signals = sandbox::block_termination()?;
+    // SAFETY: the pointer is to a local.
+    own(unsafe { libc::signalfd(-1, &signals, libc::SFD_CLOEXEC) })
 }
 
 /// Fails here, at the start, rather than when the first SPI is asked for.

@@ -6,9 +6,10 @@
 //!
 //! | `op` | members | `ok` |
 //! |---|---|---|
-//! | `hello` | | `version`, `pid`, `workers`, `natt_port`, `uptime_s`, `features` |
+//! | `hello` | | `version`, `pid`, `workers`, `natt_port`, `uptime_s`, `features`: offloads in use, `crypto`, and `seccomp` |
 //! | `add_tunnel` | `if_id`, `netns` (may be missing), `name`, `mtu` | `changed`: false when it is there already; a lost device is made again |
 //! | `remove_tunnel` | `if_id` | `changed` |
+//! | `remove_tunnels` | `if_ids` | `removed`: those that there were. Takes hardly more time than one does |
 //! | `list_tunnels` | | `tunnels`; rx is from the peer, tx to the peer, in inner octets |
 //! | `list_sas` | | `sas`, without keys |
 //! | `remove_sas` | `if_id` | `changed`, `sas` and `policies` removed |

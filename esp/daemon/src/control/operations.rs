@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::report::{self, TunnelReport};
+use super::report::{self, FeatureReport, TunnelReport};
 use super::wire::{Code, Failure, Operation};
 use crate::dataplane::{Dataplane, TunSpec};
 use crate::ike::IkeRouter;
 use crate::log;
+use crate::sandbox::filter::Mode;
 use crate::xfrm::controller::Controller;
 
 pub struct Operations {
@@ -18,6 +19,8 @@ pub struct Operations {
     pub ike: Arc<IkeRouter>,
     pub workers: usize,
     pub natt_port: u16,
+    /// What becomes of forbidden system calls.
+    pub seccomp: Mode,
     /// Held while tunnels change: to look and then to change is one step.
     changing: Mutex<()>,
 }
@@ -28,8 +31,9 @@ impl Operations {
         ike: Arc<IkeRouter>,
         workers: usize,
         natt_port: u16,
+        seccomp: Mode,
     ) -> Operations {
-        Operations { controller, ike, workers, natt_port, changing: Mutex::new(()) }
+        Operations { controller, ike, workers, natt_port, seccomp, changing: Mutex::new(()) }
     }
 
     pub fn perform(&self, operation: Operation) -> Result<Value, Failure> {
@@ -39,6 +43,9 @@ impl Operations {
                 self.add_tunnel(&TunSpec { if_id, netns, name, mtu }).map(|changed| json!({"changed": changed}))
             }
             Operation::RemoveTunnel { if_id } => self.remove_tunnel(if_id).map(|changed| json!({"changed": changed})),
+            Operation::RemoveTunnels { if_ids } => {
+                self.remove_tunnels(&if_ids).map(|removed| json!({"removed": removed}))
+            }
             Operation::ListTunnels {} => {
                 let tunnels: Vec<TunnelReport> =
                     self.dataplane().tuns().into_iter().map(TunnelReport::from).collect();
@@ -55,20 +62,13 @@ impl Operations {
     }
 
     fn hello(&self) -> Value {
-        let features = self.dataplane().features();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": process::id(),
             "workers": self.workers,
             "natt_port": self.natt_port,
             "uptime_s": self.controller.uptime().as_millis() as f64 / 1000.0,
-            "features": {
-                "tun_csum": features.tun_csum,
-                "tun_tso": features.tun_tso,
-                "tun_uso": features.tun_uso,
-                "udp_gso": features.udp_gso,
-                "udp_gro": features.udp_gro,
-            },
+            "features": FeatureReport::new(self.dataplane().features(), self.seccomp),
         })
     }
 
@@ -78,7 +78,7 @@ impl Operations {
             return Err(Failure::new(Code::InvalidArgument, "if_id 0: 1 to 4294967295 is allowed"));
         }
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let present = self.dataplane().tuns().into_iter().find(|tun| tun.spec.if_id == spec.if_id);
+        let present = self.dataplane().tun(spec.if_id);
         let present = match present {
             Some(tun) if tun.lost => {
                 self.dataplane().remove_tun(spec.if_id)?;
@@ -113,6 +113,15 @@ impl Operations {
             log::notice(format_args!("tunnel {if_id} removed"));
         }
         Ok(changed)
+    }
+
+    fn remove_tunnels(&self, if_ids: &[u32]) -> Result<Vec<u32>, Failure> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = self.dataplane().remove_tuns(if_ids)?;
+        if !removed.is_empty() {
+            log::notice(format_args!("{} tunnels removed", removed.len()));
+        }
+        Ok(removed)
     }
 
     fn remove_sas(&self, if_id: u32) -> Value {

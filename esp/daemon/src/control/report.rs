@@ -1,15 +1,62 @@
 //! SAs and tunnels as the control socket describes them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
-use crate::dataplane::TunInfo;
+use crate::dataplane::{Features, TunInfo};
+use crate::sandbox::filter::Mode;
 use crate::xfrm::Now;
 use crate::xfrm::engine::Engine;
 use crate::xfrm::publish::PolicyIndex;
 use crate::xfrm::request::Direction;
 use crate::xfrm::sad::Installed;
+
+/// The library that encrypts.
+const CRYPTO: &str = "aws-lc";
+
+/// What the kernel and the processor can do for us, and what of it is used.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct FeatureReport {
+    /// Of TUN devices: checksums left to us, TCP segments joined (TSO4, TSO6), UDP datagrams joined (USO4, USO6).
+    pub tun_csum: bool,
+    pub tun_tso: bool,
+    pub tun_uso: bool,
+    /// UDP_SEGMENT; false as well after the kernel refused to use it.
+    pub udp_gso: bool,
+    /// UDP_GRO.
+    pub udp_gro: bool,
+    /// What encrypts.
+    pub crypto: &'static str,
+    /// `kill`, `log` or `off`.
+    pub seccomp: &'static str,
+}
+
+impl FeatureReport {
+    pub fn new(features: Features, seccomp: Mode) -> FeatureReport {
+        let Features { tun_csum, tun_tso, tun_uso, udp_gso, udp_gro } = features;
+        FeatureReport { tun_csum, tun_tso, tun_uso, udp_gso, udp_gro, crypto: CRYPTO, seccomp: seccomp.name() }
+    }
+}
+
+/// One line for the log.
+impl fmt::Display for FeatureReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |there: bool| if there { "yes" } else { "no" };
+        write!(
+            f,
+            "tun_csum {} tun_tso {} tun_uso {} udp_gso {} udp_gro {} crypto {} seccomp {}",
+            word(self.tun_csum),
+            word(self.tun_tso),
+            word(self.tun_uso),
+            word(self.udp_gso),
+            word(self.udp_gro),
+            self.crypto,
+            self.seccomp
+        )
+    }
+}
 
 #[derive(Debug, Serialize)]
 pub struct SaReport {

@@ -20,6 +20,9 @@ pub enum Operation {
     RemoveTunnel {
         if_id: u32,
     },
+    RemoveTunnels {
+        if_ids: Vec<u32>,
+    },
     ListTunnels {},
     ListSas {},
     RemoveSas {

@@ -133,12 +133,20 @@ impl Poller {
         own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Poller)
     }
 
-    /// Watches `fd` until it is closed, reporting `token`.
+    /// Watches `fd` until it is closed or removed, reporting `token`.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
         // SAFETY: `event` is valid for the call.
         let result = unsafe { libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &mut event) };
         check(result).map(drop)
+    }
+
+    /// Ceases to watch `fd`, which somebody else may keep open.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
+        // SAFETY: a system call without pointers. It fails only for what is not watched.
+        unsafe {
+            libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_DEL, fd.as_raw_fd(), std::ptr::null_mut());
+        }
     }
 
     /// Waits for events without a time limit and returns their tokens' number; interruptions count as none.

@@ -3,7 +3,8 @@
 //! With IFF_VNET_HDR and the offloads the kernel hands over up to 64 KB of a flow at once and leaves checksums to us, and
 //! takes the same in the other direction. USO came with Linux 6.2; the others are old, but each is asked for.
 //!
-//! A device lives as long as one of its queues is open: nothing is left behind when the process ends.
+//! A device lives as long as one of its queues is open: nothing is left behind when the process ends. What is here is
+//! done in the current network namespace; [`crate::devices`] goes to others.
 
 use std::ffi::CString;
 use std::fs;
@@ -11,8 +12,9 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::sys::{check, check_len, own};
-use crate::netns;
 
 const DEVICE: &str = "/dev/net/tun";
 
@@ -26,9 +28,11 @@ const TSO: libc::c_uint = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 
 /// Packets (super-packets as well) that wait for a worker. The default of 500 is 32 MB of bulk traffic: delay only.
 const QUEUE_LEN: libc::c_int = 128;
+/// Smallest and largest MTU of a TUN: what IPv4 must carry (RFC 791), what the kernel allows (`MAX_MTU` of tun.c).
+const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 
 /// Offloads a TUN accepts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offloads {
     pub csum: bool,
     pub tso: bool,
@@ -79,45 +83,71 @@ impl Queue {
     }
 }
 
+impl From<OwnedFd> for Queue {
+    /// `fd` is of a queue that [`create`] made, in whatever process.
+    fn from(fd: OwnedFd) -> Queue {
+        Queue(fd)
+    }
+}
+
 impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-/// Finds out what this kernel's TUN devices accept, with a device in a namespace of its own that is gone afterwards.
-/// Without the means to try (no /dev/net/tun, no right to make a namespace) nothing is claimed.
-pub fn probe() -> Offloads {
-    netns::run_in_new(|| {
-        let queue = open_queue("probe", true)?;
-        Ok(best_offloads(&queue))
-    })
-    .unwrap_or_default()
+/// Finds out what this kernel's TUN devices accept, with a device that is gone afterwards. `name` may have a `%d`, for
+/// which the kernel finds a number.
+pub fn probe(name: &str) -> io::Result<Offloads> {
+    let queue = open_queue(name, true, true)?;
+    Ok(best_offloads(&queue))
 }
 
-/// Creates the device `name` in the network namespace `netns` with `queues` queues, sets its MTU and brings it up.
+/// Creates the device `name` with `queues` queues and sets its offloads and MTU. It is down.
 ///
-/// Errors: the name is too long or taken, the namespace does not exist, /dev/net/tun is missing, the MTU is refused.
-pub fn create(netns: Option<&str>, name: &str, queues: usize, mtu: u32) -> io::Result<Vec<Queue>> {
+/// Errors: the name is too long or taken, an MTU out of range, /dev/net/tun is missing, CAP_NET_ADMIN is.
+pub fn create(name: &str, queues: usize, mtu: u32, offloads: Offloads) -> io::Result<Vec<Queue>> {
     check_name(name)?;
-    netns::run_in(netns, || {
-        let opened: Vec<Queue> = (0..queues).map(|index| open_queue(name, index == 0)).collect::<io::Result<_>>()?;
-        for queue in &opened {
-            let offloads = best_offloads(queue);
-            set_offloads(queue, offloads)?;
-        }
-        no_link_local_address(name);
-        let control = Control::open(name)?;
-        control.set_mtu(mtu)?;
-        control.set_queue_len(QUEUE_LEN)?;
-        control.set_up()?;
-        Ok(opened)
-    })
+    check_mtu(mtu)?;
+    let multi = queues > 1;
+    let opened: Vec<Queue> =
+        (0..queues).map(|index| open_queue(name, multi, index == 0)).collect::<io::Result<_>>()?;
+    // Offloads are the device's, not the queue's.
+    if let Some(queue) = opened.first() {
+        set_offloads(queue, offloads)?;
+    }
+    no_link_local_address(name);
+    let control = Control::open(name)?;
+    control.set_mtu(mtu)?;
+    control.set_queue_len(QUEUE_LEN)?;
+    Ok(opened)
+}
+
+/// Brings a device up.
+pub fn set_up(name: &str) -> io::Result<()> {
+    Control::open(name)?.set_up()
+}
+
+/// The index of a device.
+pub fn index(name: &str) -> io::Result<u32> {
+    Control::open(name)?.index()
 }
 
 /// Changes the MTU of a device.
-pub fn set_mtu(netns: Option<&str>, name: &str, mtu: u32) -> io::Result<()> {
-    netns::run_in(netns, || Control::open(name)?.set_mtu(mtu))
+///
+/// Errors: there is no such device, an MTU out of range.
+pub fn set_mtu(name: &str, mtu: u32) -> io::Result<()> {
+    check_name(name)?;
+    check_mtu(mtu)?;
+    Control::open(name)?.set_mtu(mtu)
+}
+
+pub fn check_mtu(mtu: u32) -> io::Result<()> {
+    if MTU_RANGE.contains(&mtu) {
+        return Ok(());
+    }
+    let text = format!("mtu {mtu}: {} to {} is allowed", MTU_RANGE.start(), MTU_RANGE.end());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 fn check_name(name: &str) -> io::Result<()> {
@@ -132,7 +162,8 @@ fn check_name(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn open_queue(name: &str, first: bool) -> io::Result<Queue> {
+/// With several queues allowed (`multi`) the kernel makes a device with room for 256, which takes 200 KB.
+fn open_queue(name: &str, multi: bool, first: bool) -> io::Result<Queue> {
     let path = CString::new(DEVICE)?;
     // SAFETY: the path is a terminated string.
     let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC | libc::O_NONBLOCK) };
@@ -143,9 +174,9 @@ fn open_queue(name: &str, first: bool) -> io::Result<Queue> {
         )
     })?;
     let exclusive = if first { libc::IFF_TUN_EXCL } else { 0 };
+    let multi = if multi { libc::IFF_MULTI_QUEUE } else { 0 };
     let mut request = request(name);
-    request.ifr_ifru.ifru_flags =
-        (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE | exclusive) as i16;
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | multi | exclusive) as i16;
     // SAFETY: the request is valid for the call.
     check(unsafe { libc::ioctl(queue.0.as_raw_fd(), libc::TUNSETIFF, &raw mut request) }).map_err(|error| {
         let advice = match error.raw_os_error() {
@@ -225,6 +256,13 @@ impl Control<'_> {
         self.ioctl(libc::SIOCSIFFLAGS, &mut request)
     }
 
+    fn index(&self) -> io::Result<u32> {
+        let mut request = request(self.name);
+        self.ioctl(libc::SIOCGIFINDEX, &mut request)?;
+        // SAFETY: SIOCGIFINDEX filled in the index.
+        Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
+    }
+
     fn ioctl(&self, code: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
         // SAFETY: the request is valid for the call, and `code` is one that takes an ifreq.
         check(unsafe { libc::ioctl(self.socket.as_raw_fd(), code, std::ptr::from_mut(request)) }).map(drop)
@@ -238,7 +276,7 @@ mod tests {
     #[test]
     fn bad_names_are_refused_before_the_kernel_is_asked() {
         for name in ["", "a/b", "sixteen-octets-x", "t%d", "a b", ".."] {
-            let error = create(None, name, 1, 1400).unwrap_err();
+            let error = create(name, 1, 1400, Offloads::default()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
         }
     }

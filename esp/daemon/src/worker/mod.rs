@@ -47,7 +47,7 @@ pub enum Command {
         port: TunPort,
         done: Sender<io::Result<()>>,
     },
-    /// Close the queue, then answer.
+    /// Give up the queue, then answer.
     RemoveTun {
         if_id: u32,
         done: Sender<()>,
@@ -75,9 +75,9 @@ pub trait Role {
     /// Has the poller watch what is read from, tunnels apart.
     fn watch(&self, poller: &Poller) -> io::Result<()>;
     /// Works on what was reported readable.
-    fn ready(&mut self, token: u64);
+    fn ready(&mut self, poller: &Poller, token: u64);
     fn add(&mut self, poller: &Poller, port: TunPort) -> io::Result<()>;
-    fn remove(&mut self, if_id: u32);
+    fn remove(&mut self, poller: &Poller, if_id: u32);
 }
 
 /// The loop of a thread.
@@ -110,7 +110,7 @@ impl<R: Role> Worker<R> {
                             return;
                         }
                     }
-                    token => self.role.ready(token),
+                    token => self.role.ready(&self.poller, token),
                 }
             }
         }
@@ -127,8 +127,8 @@ impl<R: Role> Worker<R> {
                     let _ = done.send(added);
                 }
                 Command::RemoveTun { if_id, done } => {
-                    self.role.remove(if_id);
-                    // Nobody waits any more when control gave up; the queue is closed all the same.
+                    self.role.remove(&self.poller, if_id);
+                    // Nobody waits any more when control gave up; the queue is given up all the same.
                     let _ = done.send(());
                 }
                 Command::Stop => return false,

@@ -37,8 +37,8 @@ impl Ports {
         self.by_if_id.insert(port.tunnel.if_id, port);
     }
 
-    pub fn remove(&mut self, if_id: u32) {
-        self.by_if_id.remove(&if_id);
+    pub fn remove(&mut self, if_id: u32) -> Option<TunPort> {
+        self.by_if_id.remove(&if_id)
     }
 }
 

@@ -67,7 +67,7 @@ impl Role for Receiving {
         sources(&self.parts.sockets).try_for_each(|(token, socket)| poller.add(socket, token))
     }
 
-    fn ready(&mut self, token: u64) {
+    fn ready(&mut self, _: &Poller, token: u64) {
         let source = match token {
             TOKEN_RAW4 => Source::Raw4,
             TOKEN_RAW6 => Source::Raw6,
@@ -81,7 +81,7 @@ impl Role for Receiving {
         Ok(())
     }
 
-    fn remove(&mut self, if_id: u32) {
+    fn remove(&mut self, _: &Poller, if_id: u32) {
         self.ports.remove(if_id);
     }
 }

@@ -38,7 +38,7 @@ impl Transmitting {
     }
 
     /// One batch from a TUN to the peer.
-    fn transmit(&mut self, if_id: u32) {
+    fn transmit(&mut self, poller: &Poller, if_id: u32) {
         let Some(TunPort { tunnel, queue }) = self.ports.get(if_id).cloned() else { return };
         let tables = self.parts.tables.load();
         let batch = self.parts.batch(&tables);
@@ -48,7 +48,8 @@ impl Transmitting {
                 Ok(Some(len)) => len,
                 Ok(None) => break,
                 Err(_) => {
-                    // The device is gone; closing the queue keeps epoll from reporting it for ever.
+                    // The device is gone; epoll would report it for ever.
+                    poller.remove(queue.as_fd());
                     self.ports.remove(if_id);
                     if tunnel.report_lost() {
                         batch.report(Event::TunLost { if_id });
@@ -72,9 +73,9 @@ impl Role for Transmitting {
         Ok(())
     }
 
-    fn ready(&mut self, token: u64) {
+    fn ready(&mut self, poller: &Poller, token: u64) {
         // Tokens are interface ids, which have 32 bits.
-        self.transmit(token as u32);
+        self.transmit(poller, token as u32);
     }
 
     fn add(&mut self, poller: &Poller, port: TunPort) -> io::Result<()> {
@@ -83,7 +84,10 @@ impl Role for Transmitting {
         Ok(())
     }
 
-    fn remove(&mut self, if_id: u32) {
-        self.ports.remove(if_id);
+    fn remove(&mut self, poller: &Poller, if_id: u32) {
+        // Control closes the queue.
+        if let Some(port) = self.ports.remove(if_id) {
+            poller.remove(port.queue.as_fd());
+        }
     }
 }

@@ -3,12 +3,24 @@
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::io::sys::{check, check_len, own, set_option};
+
+/// Descriptors that one message may carry.
+pub const MAX_DESCRIPTORS: usize = 64;
+
+/// Room for a control message with [`MAX_DESCRIPTORS`], aligned as `struct cmsghdr`.
+struct Control([u64; 2 + MAX_DESCRIPTORS / 2]);
+
+impl Default for Control {
+    fn default() -> Control {
+        Control([0; 2 + MAX_DESCRIPTORS / 2])
+    }
+}
 
 /// Connections that may wait to be accepted.
 const BACKLOG: libc::c_int = 16;
@@ -109,28 +121,85 @@ pub fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<usize>>
 
 /// Sends a message without waiting, with a descriptor if one is given.
 pub fn send(socket: &OwnedFd, parts: &[IoSlice<'_>], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let mut control = [0u64; 4];
+    send_with(socket.as_fd(), parts, descriptor.as_slice(), libc::MSG_DONTWAIT)
+}
+
+/// Sends a message with descriptors, at most [`MAX_DESCRIPTORS`].
+pub fn send_with(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    descriptors: &[BorrowedFd<'_>],
+    flags: libc::c_int,
+) -> io::Result<()> {
+    assert!(descriptors.len() <= MAX_DESCRIPTORS, "{} descriptors", descriptors.len());
+    let mut control = Control::default();
     // SAFETY: all-zero octets are a valid msghdr.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     // IoSlice has the layout of iovec, and sendmsg only reads.
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len();
-    if let Some(descriptor) = descriptor {
-        let size = mem::size_of::<libc::c_int>() as u32;
-        message.msg_control = control.as_mut_ptr().cast();
-        // SAFETY: `control` is aligned as cmsghdr and has room for a header and one int.
+    if !descriptors.is_empty() {
+        let size = mem::size_of_val(descriptors) as u32;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        // SAFETY: `control` is aligned as cmsghdr and has room for a header and this many ints; BorrowedFd is an int.
         unsafe {
             message.msg_controllen = libc::CMSG_SPACE(size) as usize;
             let header = libc::CMSG_FIRSTHDR(&message);
             (*header).cmsg_level = libc::SOL_SOCKET;
             (*header).cmsg_type = libc::SCM_RIGHTS;
             (*header).cmsg_len = libc::CMSG_LEN(size) as usize;
-            libc::CMSG_DATA(header).cast::<libc::c_int>().write_unaligned(descriptor.as_raw_fd());
+            let place = libc::CMSG_DATA(header).cast::<libc::c_int>();
+            for (index, descriptor) in descriptors.iter().enumerate() {
+                place.add(index).write_unaligned(descriptor.as_raw_fd());
+            }
         }
     }
     // SAFETY: every pointer in `message` is to something that outlives the call.
-    check_len(unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })?;
+    check_len(unsafe { libc::sendmsg(socket.as_raw_fd(), &message, flags | libc::MSG_NOSIGNAL) })?;
     Ok(())
+}
+
+/// Waits for a message and the descriptors that come with it; 0 octets at the end. A message longer than `buffer` gives
+/// its full length.
+pub fn receive_with(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut control = Control::default();
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all-zero octets are a valid msghdr.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (&mut part, 1);
+    (message.msg_control, message.msg_controllen) = (control.0.as_mut_ptr().cast(), mem::size_of_val(&control.0));
+    let len = loop {
+        let flags = libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+        // SAFETY: every pointer in `message` is to something that outlives the call, with its length.
+        match check_len(unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    let mut descriptors = Vec::new();
+    // SAFETY: the kernel filled in well-formed control messages; descriptors that it passes are ours and nobody else's.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(&message);
+        while !header.is_null() {
+            if ((*header).cmsg_level, (*header).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let octets = (*header).cmsg_len - libc::CMSG_LEN(0) as usize;
+                let place = libc::CMSG_DATA(header).cast::<libc::c_int>();
+                let fds = (0..octets / mem::size_of::<libc::c_int>()).map(|index| place.add(index).read_unaligned());
+                descriptors.extend(fds.map(|fd| OwnedFd::from_raw_fd(fd)));
+            }
+            header = libc::CMSG_NXTHDR(&message, header);
+        }
+    }
+    Ok((len, descriptors))
+}
+
+/// Two sockets that are connected with each other.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: the kernel writes two descriptors to a local.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    Ok((own(fds[0])?, own(fds[1])?))
 }
 
 fn open(flags: libc::c_int) -> io::Result<OwnedFd> {
