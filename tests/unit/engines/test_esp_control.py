@@ -46,6 +46,7 @@ def test_requests_and_answers_of_the_contract(tmp_path: Path) -> None:
         "hello": {"version": "0.1.0", "pid": 9, "workers": 2, "features": {"tun_uso": True}},
         "add_tunnel": {"changed": True},
         "remove_tunnel": {"changed": False},
+        "remove_tunnels": {"removed": [1001]},
         "remove_sas": {"removed": 2},
         "list_tunnels": {
             "tunnels": [
@@ -89,6 +90,7 @@ def test_requests_and_answers_of_the_contract(tmp_path: Path) -> None:
         assert await client.hello() == "0.1.0"
         assert await client.add_tunnel(1001, "vgw-1", "t1001", 1438) is True
         assert await client.remove_tunnel(1001) is False
+        assert await client.remove_tunnels([1001, 1002]) == [1001]
         await client.remove_sas(1001)
         assert await client.list_tunnels() == [
             Tunnel(1001, "vgw-1", "t1001", 1438, 3, 300, 4, 400, {"replay": 1}),
@@ -98,7 +100,7 @@ def test_requests_and_answers_of_the_contract(tmp_path: Path) -> None:
         ]
 
     requests = play(tmp_path, lambda request: {"id": request["id"], "ok": answers[request["op"]]}, scenario)
-    assert [request["id"] for request in requests] == [1, 2, 3, 4, 5, 6]
+    assert [request["id"] for request in requests] == [1, 2, 3, 4, 5, 6, 7]
     assert requests[1] == {
         "id": 2,
         "op": "add_tunnel",

@@ -73,6 +73,10 @@ class _Changed(msgspec.Struct):
     changed: bool
 
 
+class _Removed(msgspec.Struct):
+    removed: list[int]
+
+
 class _Tunnels(msgspec.Struct):
     tunnels: list[Tunnel]
 
@@ -113,6 +117,10 @@ class ControlClient:
     async def remove_tunnel(self, if_id: int) -> bool:
         """Remove a TUN device; false when there was none."""
         return (await self._request(_Changed, "remove_tunnel", if_id=if_id)).changed
+
+    async def remove_tunnels(self, if_ids: list[int]) -> list[int]:
+        """Remove several TUN devices; the ids of those that there were."""
+        return (await self._request(_Removed, "remove_tunnels", if_ids=if_ids)).removed
 
     async def remove_sas(self, if_id: int) -> None:
         """Remove every SA and policy of a tunnel."""

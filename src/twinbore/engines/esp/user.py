@@ -228,13 +228,13 @@ class UserEspEngine:
         return done
 
     async def _remove(self, wanted: set[int]) -> Changes:
-        done = []
-        for tunnel in await self._client.list_tunnels():
-            if tunnel.if_id not in wanted:
-                await self._client.remove_sas(tunnel.if_id)
-                await self._client.remove_tunnel(tunnel.if_id)
-                done.append(f"removed tunnel interface {tunnel.name} from {tunnel.netns}")
-        return Changes(tuple(done))
+        unwanted = [tunnel for tunnel in await self._client.list_tunnels() if tunnel.if_id not in wanted]
+        for tunnel in unwanted:
+            await self._client.remove_sas(tunnel.if_id)
+        if unwanted:
+            # At once: one by one the kernel takes 20 ms for each.
+            await self._client.remove_tunnels([tunnel.if_id for tunnel in unwanted])
+        return Changes(tuple(f"removed tunnel interface {tunnel.name} from {tunnel.netns}" for tunnel in unwanted))
 
 
 def _status(if_id: int, tunnel: Tunnel | None, carrying: bool, up: dict[tuple[str, str], bool]) -> EspStatus:
