@@ -12,6 +12,7 @@ use aws_lc_rs::rand;
 use twinbore_esp::control;
 use twinbore_esp::control::operations::Operations;
 use twinbore_esp::control::report::FeatureReport;
+use twinbore_esp::crypto::Library;
 use twinbore_esp::dataplane::{Config, Dataplane};
 use twinbore_esp::devices::remote::Remote;
 use twinbore_esp::ike::IkeRouter;
@@ -48,6 +49,8 @@ fn serve(options: &RunOptions, stop: &OwnedFd, xfrm: OwnedFd, control: UnixListe
     // The helper needs what we give up next; and what runs in other threads must not keep a capability.
     let devices = Arc::new(Remote::start(options.seccomp)?);
     capabilities::keep_only(&capabilities::DAEMON)?;
+    // The library looks at the processor when it is first used, which the filter would not allow.
+    Library::best();
     let dataplane = Arc::new(Dataplane::start_with(config, events, Arc::clone(&ike) as _, devices)?);
     let controller = Arc::new(Controller::new(Engine::new(random), Arc::clone(&dataplane)));
     let mut server = Server::new(xfrm, options.natt_port, Arc::clone(&controller), Arc::clone(&ike), received)?;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::crypto::Library;
 use crate::dataplane::{Features, TunInfo};
 use crate::sandbox::filter::Mode;
 use crate::xfrm::Now;
@@ -13,11 +14,8 @@ use crate::xfrm::publish::PolicyIndex;
 use crate::xfrm::request::Direction;
 use crate::xfrm::sad::Installed;
 
-/// The library that encrypts.
-const CRYPTO: &str = "aws-lc";
-
 /// What the kernel and the processor can do for us, and what of it is used.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct FeatureReport {
     /// Of TUN devices: checksums left to us, TCP segments joined (TSO4, TSO6), UDP datagrams joined (USO4, USO6).
     pub tun_csum: bool,
@@ -27,8 +25,8 @@ pub struct FeatureReport {
     pub udp_gso: bool,
     /// UDP_GRO.
     pub udp_gro: bool,
-    /// What encrypts.
-    pub crypto: &'static str,
+    /// The library that does AES-GCM, with its version.
+    pub crypto: String,
     /// `kill`, `log` or `off`.
     pub seccomp: &'static str,
 }
@@ -36,7 +34,8 @@ pub struct FeatureReport {
 impl FeatureReport {
     pub fn new(features: Features, seccomp: Mode) -> FeatureReport {
         let Features { tun_csum, tun_tso, tun_uso, udp_gso, udp_gro } = features;
-        FeatureReport { tun_csum, tun_tso, tun_uso, udp_gso, udp_gro, crypto: CRYPTO, seccomp: seccomp.name() }
+        let (crypto, seccomp) = (Library::best().to_string(), seccomp.name());
+        FeatureReport { tun_csum, tun_tso, tun_uso, udp_gso, udp_gro, crypto, seccomp }
     }
 }
 

@@ -58,6 +58,16 @@ impl fmt::Debug for Cipher {
     }
 }
 
+impl Drop for Transform {
+    fn drop(&mut self) {
+        // The expanded keys wipe themselves.
+        if let Transform::Gcm { salt, mask, .. } = self {
+            salt.zeroize();
+            mask.zeroize();
+        }
+    }
+}
+
 impl Cipher {
     /// Expands `keys` for `suite`. Errors: a key of the wrong length, or none that AES knows.
     pub fn new(suite: Suite, keys: &SaKeys, seed: &IvSeed) -> Result<Cipher, CryptoError> {

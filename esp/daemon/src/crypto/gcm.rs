@@ -29,7 +29,7 @@ impl Library {
         ipsecmb.into_iter().chain([Library::AwsLc]).collect()
     }
 
-    /// The one that is used.
+    /// The one that is used; set up at the first call.
     pub fn best() -> Library {
         static BEST: OnceLock<Library> = OnceLock::new();
         *BEST.get_or_init(|| Library::available()[0])

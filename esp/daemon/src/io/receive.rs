@@ -1,8 +1,8 @@
 //! Receiving batches of datagrams into one arena.
 //!
 //! The arena is cut into slots that take the largest datagram GRO can make; packets are decrypted where they are. How many
-//! slots are offered at a time follows the traffic. Datagrams that GRO merged are large: taken one at a time, each is still
-//! in the cache when it is worked on, and is on its way before the next is copied. Unmerged ones are small, and then the system calls count: the
+//! slots are offered at a time follows the traffic. Datagrams that GRO merged are large: a few at a time are still in the
+//! second-level cache when they are worked on, and wake the receiver of their contents once rather than each time. Unmerged ones are small, and then the system calls count: the
 //! more at a time the better, but a batch that is mostly empty costs its preparation. Pages that no datagram has reached
 //! are never backed by memory.
 
@@ -18,7 +18,7 @@ use crate::batch::Datagram;
 
 /// Most and fewest datagrams taken with one system call.
 const SLOTS: usize = 64;
-const FEWEST: usize = 1;
+const FEWEST: usize = 4;
 /// The largest datagram.
 const SLOT: usize = 65536;
 /// From slot to slot. The odd cache lines, as many as a packet of 1500 octets has, keep neighbours from falling into the

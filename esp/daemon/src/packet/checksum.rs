@@ -15,20 +15,20 @@ pub struct Sum(u64);
 
 impl Sum {
     /// Adds octets; all but the last addition must be of an even length.
+    #[inline]
     pub fn with(self, octets: &[u8]) -> Sum {
-        #[cfg(target_arch = "x86_64")]
-        if octets.len() >= BLOCK && is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            return Sum(self.0 + unsafe { avx2::sum(octets) });
+        // Headers: the work is less than the choice.
+        if octets.len() < BLOCK {
+            return Sum(self.0 + tail(octets));
         }
-        Sum(self.0 + sum(octets))
+        Sum(self.0 + best_sum(octets))
     }
 
     /// Adds octets as [`Sum::with`] does and copies them to `out`, which has their length.
     pub fn with_copied(self, out: &mut [u8], octets: &[u8]) -> Sum {
         assert_eq!(out.len(), octets.len());
         #[cfg(target_arch = "x86_64")]
-        if octets.len() >= BLOCK && is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
             return Sum(self.0 + unsafe { avx2::copy(out, octets) });
         }
@@ -69,6 +69,15 @@ impl Sum {
 /// source and destination octets of the IP header.
 pub fn pseudo_header(addresses: &[u8], protocol: u8, length: usize) -> Sum {
     Sum::default().with(addresses).with_u16(u16::from(protocol)).with_u16(length as u16)
+}
+
+fn best_sum(octets: &[u8]) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { avx2::sum(octets) };
+    }
+    sum(octets)
 }
 
 #[inline(always)]
