@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
 from pathlib import Path
@@ -48,7 +48,8 @@ charon {{
     filelog {{ log {{ path = /run/charon.log
         flush_line = yes
         default = 1
-        knl = 2 }} }}
+        knl = 2
+        chd = {child_log_level} }} }}
     plugins {{ kernel-netlink {{ fwmark = 0x77 }}
         vici {{ socket = unix:///run/charon.vici }} }}
 }}
@@ -78,6 +79,7 @@ class Child:
     replay_window: int = 1024
     dpd_delay: int = 0
     start_action: str = "none"
+    selectors: tuple[str, ...] = ("0.0.0.0/0", "::/0")
 
 
 @dataclass
@@ -88,11 +90,12 @@ class Charon:
     home: Path
     plugins: str
     environment: dict[str, str] = field(default_factory=dict)
+    child_log_level: int = 1
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         (self.home / "run").mkdir(parents=True, exist_ok=True)
-        (self.home / "strongswan.conf").write_text(CHARON_CONF.format(plugins=self.plugins))
+        (self.home / "strongswan.conf").write_text(self._settings())
         for leftover in ("charon.pid", "charon.vici"):
             (self.home / "run" / leftover).unlink(missing_ok=True)
         variables = [f"{name}={value}" for name, value in self.environment.items()]
@@ -105,6 +108,9 @@ class Charon:
         with (self.home / "output").open("ab") as output:
             self.process = subprocess.Popen(inside(self.namespace, command), stdout=output, stderr=output)
         eventually(self._answers, 10, "charon answers on vici")
+
+    def _settings(self) -> str:
+        return CHARON_CONF.format(plugins=self.plugins, child_log_level=self.child_log_level)
 
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, (self.home / "output").read_text()
@@ -138,13 +144,18 @@ class Charon:
 
 
 class Site:
-    """One end: the outside address, the inside address, charon."""
+    """One end: the outside address, the inside addresses, charon.
+
+    `reached_at` is where the peer finds it: the outside address, unless a NAT is between the two.
+    """
 
     def __init__(self, name: str, outside: str, inside_address: str, if_id: int, home: Path) -> None:
         self.underlay = f"{name}u"
         self.traffic = self.underlay
         self.outside = ip_interface(outside)
         self.inside_address = inside_address
+        self.inside6 = f"fd00::{inside_address}"
+        self.reached_at = str(self.outside.ip)
         self.if_id = if_id
         self.home = home
         home.mkdir(parents=True)
@@ -163,11 +174,11 @@ class Site:
         session = self.charon.session()
         ids = [str(self.outside.ip), str(peer.outside.ip)]
         session.load_shared({"id": "psk", "type": "IKE", "data": KEY, "owners": ids})
-        selectors = ["0.0.0.0/0", "::/0"] if self.outside.version == 6 else ["0.0.0.0/0"]
+        selectors = list(child.selectors)
         settings: dict[str, Any] = {
             "version": "2",
             "local_addrs": [ids[0]],
-            "remote_addrs": [ids[1]],
+            "remote_addrs": [peer.reached_at],
             "proposals": [IKE],
             "encap": "yes" if child.encap else "no",
             "mobike": "no",
@@ -219,9 +230,12 @@ class Site:
         """The inbound SPIs of the installed children."""
         return {child["spi-in"].decode() for child in self.children()}
 
-    def ping(self, peer: Site, count: int = 3, size: int = 56) -> bool:
-        command = ["ping", "-c", str(count), "-i", "0.05", "-W", "1", "-s", str(size), peer.inside_address]
-        return subprocess.run(inside(self.traffic, command), capture_output=True, check=False).returncode == 0
+    def ping(self, peer: Site, count: int = 3, size: int = 56, version: int = 4) -> bool:
+        """Whether all pings are answered; `size` is that of the payload."""
+        address = peer.inside_address if version == 4 else peer.inside6
+        command = ["ping", "-c", str(count), "-i", "0.02", "-W", "1", "-s", str(size), address]
+        done = subprocess.run(inside(self.traffic, command), capture_output=True, text=True, check=False)
+        return f" {count} received" in done.stdout
 
 
 class UserSite(Site):
@@ -249,7 +263,9 @@ class UserSite(Site):
         eventually(self._serves, 10, "twinbore-esp serves its control socket")
         self.control("add_tunnel", if_id=self.if_id, netns=self.traffic, name="tun0", mtu=MTU)
         run(["ip", "-n", self.traffic, "address", "add", self.inside_address, "dev", "tun0"])
-        run(["ip", "-n", self.traffic, "route", "add", "default", "dev", "tun0"])
+        run(["ip", "-n", self.traffic, "address", "add", self.inside6, "dev", "tun0", "nodad"])
+        for family in ("-4", "-6"):
+            run(["ip", family, "-n", self.traffic, "route", "add", "default", "dev", "tun0"])
 
     def _serves(self) -> bool:
         assert self.daemon is not None and self.daemon.poll() is None, self.daemon_log()
@@ -295,19 +311,32 @@ class UserSite(Site):
 
 
 class StockSite(Site):
-    """charon with kernel-libipsec, which knows no if_id and encapsulates always."""
+    """charon with kernel-libipsec, which knows no if_id and no ESN, and encapsulates always."""
 
     def __init__(self, name: str, outside: str, inside_address: str, home: Path) -> None:
         super().__init__(name, outside, inside_address, 0, home)
         self.charon = Charon(self.underlay, home, PLUGINS.format(kernel="kernel-libipsec"))
         # libipsec wants an address inside the local selector, and takes the veth's.
         run(["ip", "-n", self.underlay, "address", "add", inside_address, "dev", "lo"])
+        run(["ip", "-n", self.underlay, "address", "add", self.inside6, "dev", "lo", "nodad"])
 
     def start(self) -> None:
         self.charon.start()
 
     def route(self, peer: Site) -> None:
-        run(["ip", "-n", self.underlay, "route", "replace", peer.inside_address, "dev", "ipsec0"])
+        for address in (peer.inside_address, peer.inside6):
+            run(["ip", "-n", self.underlay, "route", "replace", address, "dev", "ipsec0"])
+
+
+def both_ways(a: Site, b: Site, *, versions: tuple[int, ...] = (4, 6), fragmented: int = 3000) -> bool:
+    """In both directions small packets, packets as large as the TUN's MTU, and fragmented ones."""
+    headers = {4: 28, 6: 48}
+    return all(
+        site.ping(peer, size=size, version=version)
+        for site, peer in ((a, b), (b, a))
+        for version in versions
+        for size in (56, MTU - headers[version], fragmented)
+    )
 
 
 def name_prefix() -> str:
@@ -325,11 +354,11 @@ def join(a: Site, b: Site) -> None:
 
 
 @contextmanager
-def prepared(a: Site, b: Site, child: Child) -> Iterator[None]:
+def prepared(a: Site, b: Site, child: Child, wire: Callable[[Site, Site], None] = join) -> Iterator[None]:
     """Joins two sites and loads their connections; removes the sites at the end, also after a failure."""
     sites = (a, b)
     try:
-        join(a, b)
+        wire(a, b)
         for site in sites:
             site.start()
         a.load(b, child)
@@ -338,6 +367,16 @@ def prepared(a: Site, b: Site, child: Child) -> Iterator[None]:
     finally:
         for site in sites:
             site.remove()
+
+
+def renegotiate(a: Site, b: Site, child: Child) -> None:
+    """Replaces the SAs of two established sites by what `child` wants."""
+    a.terminate()
+    for site in (a, b):
+        eventually(lambda: not site.ike_sas(), 5, "the end of the old IKE SA")  # noqa: B023
+    a.load(b, child)
+    b.load(a, child)
+    a.initiate()
 
 
 @contextmanager
@@ -349,3 +388,33 @@ def established(a: Site, b: Site, child: Child) -> Iterator[None]:
             if isinstance(site, StockSite):
                 site.route(peer)
         yield
+
+
+OUTSIDE: Final = {4: "192.0.2.{}/24", 6: "2001:db8::{}/64"}
+
+
+class Pair:
+    """Makes two sites in a directory and connects them; all is gone when `stack` is left."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self._home = home
+        self._stack = stack
+        self._prefix = name_prefix()
+
+    def user(self, name: str, number: int, version: int = 4, outside: str = "") -> UserSite:
+        outside = outside or OUTSIDE[version].format(number)
+        return UserSite(f"{self._prefix}{name}", outside, f"10.{number}.0.1", self._home / name)
+
+    def stock(self, name: str, number: int, version: int = 4) -> StockSite:
+        outside = OUTSIDE[version].format(number)
+        return StockSite(f"{self._prefix}{name}", outside, f"10.{number}.0.1", self._home / name)
+
+    def users(self, child: Child, *, version: int = 4, initiate: bool = True) -> tuple[UserSite, UserSite]:
+        a, b = self.user("a", 1, version), self.user("b", 2, version)
+        self._stack.enter_context((established if initiate else prepared)(a, b, child))
+        return a, b
+
+    def user_and_stock(self, child: Child, *, version: int = 4) -> tuple[UserSite, StockSite]:
+        a, b = self.user("a", 1, version), self.stock("b", 2, version)
+        self._stack.enter_context(established(a, b, child))
+        return a, b

@@ -1,5 +1,5 @@
-"""twinbore-esp under the distribution's charon: every suite and transport, rekeys without loss, and what happens when
-one of the processes dies."""
+"""twinbore-esp under the distribution's charon: rekeys without loss, lifetimes, and what happens when one of the
+processes dies."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ from tests.namespace.esp_site import (
     CHILD,
     DAEMON,
     DAEMON_GONE_STATUS,
-    MTU,
     Child,
+    Pair,
     Site,
-    StockSite,
-    UserSite,
-    established,
+    both_ways,
     eventually,
-    name_prefix,
-    prepared,
 )
 from twinbore.lab.namespaces import run
 from twinbore.lab.probe import Probe, Report
@@ -36,38 +32,7 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-SUITES = {
-    "aes128gcm16": "aes-gcm-16-128",
-    "aes256gcm16": "aes-gcm-16-256",
-    "aes256gcm12": "aes-gcm-12-256",
-    "aes256-sha256": "aes-cbc-256-hmac-sha256-128",
-    "aes256-sha384": "aes-cbc-256-hmac-sha384-192",
-    "aes256-sha512": "aes-cbc-256-hmac-sha512-256",
-    "aes128-sha1": "aes-cbc-128-hmac-sha1-96",
-}
 GCM = "aes128gcm16"
-
-
-class Pair:
-    """Makes sites in the test's own directory and connects them; all is gone at the end of the test."""
-
-    def __init__(self, home: Path, stack: ExitStack) -> None:
-        self._home = home
-        self._stack = stack
-        self._prefix = name_prefix()
-
-    def users(self, child: Child, *, version: int = 4, initiate: bool = True) -> tuple[UserSite, UserSite]:
-        outside = {4: "192.0.2.{}/24", 6: "2001:db8::{}/64"}[version]
-        a = UserSite(f"{self._prefix}a", outside.format(1), "10.1.0.1", self._home / "a")
-        b = UserSite(f"{self._prefix}b", outside.format(2), "10.2.0.1", self._home / "b")
-        self._stack.enter_context((established if initiate else prepared)(a, b, child))
-        return a, b
-
-    def user_and_stock(self, child: Child) -> tuple[UserSite, StockSite]:
-        a = UserSite(f"{self._prefix}a", "192.0.2.1/24", "10.1.0.1", self._home / "a")
-        b = StockSite(f"{self._prefix}b", "192.0.2.2/24", "10.2.0.1", self._home / "b")
-        self._stack.enter_context(established(a, b, child))
-        return a, b
 
 
 @pytest.fixture
@@ -76,77 +41,61 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         yield Pair(tmp_path, stack)
 
 
-def both_ways(a: Site, b: Site) -> bool:
-    """Small packets, packets as large as the tunnel takes, and fragmented ones."""
-    return all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, MTU - 28, 3000))
-
-
-def suites(site: UserSite) -> set[str]:
-    return {sa["suite"] for sa in site.sas()}
-
-
-@pytest.mark.parametrize("version", [4, 6])
-@pytest.mark.parametrize("encap", [True, False], ids=["udp", "esp"])
-@pytest.mark.parametrize("proposal", SUITES)
-def test_every_suite_and_transport(pair: Pair, proposal: str, encap: bool, version: int) -> None:
-    a, b = pair.users(Child(proposal, encap=encap), version=version)
-    assert both_ways(a, b)
-    for site in (a, b):
-        assert suites(site) == {SUITES[proposal]}
-        assert {sa["direction"] for sa in site.sas()} == {"in", "out"}
-        assert {sa["encap"] is not None for sa in site.sas()} == {encap}
-        assert site.drops() == {}
-
-
-@pytest.mark.parametrize(("window", "esn"), [(0, False), (32, False), (2048, False), (32, True), (2048, True)])
-def test_replay_windows_and_extended_sequence_numbers(pair: Pair, window: int, esn: bool) -> None:
-    a, b = pair.users(Child(GCM + ("-esn" if esn else ""), replay_window=window))
-    assert both_ways(a, b)
-    for site in (a, b):
-        assert {(sa["replay_window"], sa["esn"]) for sa in site.sas() if sa["direction"] == "in"} == {(window, esn)}
-        assert site.drops() == {}
-
-
-@pytest.mark.parametrize("proposal", [GCM, "aes256gcm16", "aes256-sha256", "aes256-sha384", "aes256-sha512"])
-def test_a_stock_peer(pair: Pair, proposal: str) -> None:
-    a, b = pair.user_and_stock(Child(proposal))
-    assert all(site.ping(peer, size=size) for site, peer in ((a, b), (b, a)) for size in (56, 1300))
-    assert suites(a) == {SUITES[proposal]}
-    assert a.drops() == {}
-
-
 def loss_while_rekeying(a: Site, b: Site) -> Report:
-    """Child SA and IKE SA are replaced from either end while a steady stream of pings goes through the tunnel."""
-    probe = Probe(a.traffic, b.inside_address, interval=0.01)
+    """1500 pings, one each 2 ms, while the child SA is replaced ten times, by either side in turn."""
+    probe = Probe(a.traffic, b.inside_address, interval=0.002, count=1500)
     try:
-        time.sleep(0.5)
-        for site in (a, b):
+        time.sleep(0.3)
+        begin = time.monotonic()
+        for number in range(10):
+            site = (a, b)[number % 2]
             before = site.spis()
             site.rekey("child", CHILD)
             eventually(lambda: len(a.spis()) == 1 and not site.spis() & before, 10, "one new child SA")  # noqa: B023
-            ike = site.ike_ids()
-            site.rekey("ike", "gw")
-            eventually(lambda: len(site.ike_ids()) == 1 and not site.ike_ids() & ike, 10, "one new IKE SA")  # noqa: B023
-            time.sleep(0.5)
-        return probe.finish()
+            time.sleep(max(0.0, begin + 0.25 * (number + 1) - time.monotonic()))
+        assert probe.running, "the pings ended before the last rekey: what was lost then is not known"
+        return probe.wait()
     finally:
         probe.kill()
+
+
+def ike_rekey(a: Site, b: Site) -> None:
+    """The IKE SA is replaced from either end; its child goes on."""
+    for site in (a, b):
+        ike = site.ike_ids()
+        site.rekey("ike", "gw")
+        eventually(lambda: len(site.ike_ids()) == 1 and not site.ike_ids() & ike, 10, "one new IKE SA")  # noqa: B023
 
 
 @pytest.mark.parametrize("encap", [True, False], ids=["udp", "esp"])
 def test_rekeys_lose_nothing(pair: Pair, encap: bool) -> None:
     a, b = pair.users(Child(GCM, encap=encap))
     report = loss_while_rekeying(a, b)
-    assert report.sent > 50
-    assert report.lost == 0, (report, a.drops(), b.drops())
-    eventually(lambda: len(a.sas()) == len(b.sas()) == 2, 10, "charon removes what it replaced after 5 s")
+    assert (report.sent, report.lost) == (1500, 0), (report, a.drops(), b.drops())
+    # charon keeps an inbound SA for 5 s after it was replaced.
+    eventually(lambda: len(a.sas()) == len(b.sas()) == 2, 10, "only the SAs of the last rekey")
     assert not [sa for sa in a.sas() + b.sas() if sa["orphan"]]
 
 
 def test_rekeys_with_a_stock_peer_lose_nothing(pair: Pair) -> None:
     a, b = pair.user_and_stock(Child("aes256-sha256"))
     report = loss_while_rekeying(a, b)
-    assert report.lost == 0, (report, a.drops())
+    assert (report.sent, report.lost) == (1500, 0), (report, a.drops())
+
+
+def test_a_new_ike_sa_loses_nothing(pair: Pair) -> None:
+    a, b = pair.users(Child(GCM))
+    spis = a.spis()
+    probe = Probe(a.traffic, b.inside_address, interval=0.002)
+    try:
+        time.sleep(0.3)
+        ike_rekey(a, b)
+        time.sleep(0.3)
+        report = probe.finish()
+    finally:
+        probe.kill()
+    assert report.lost == 0, (report, a.drops(), b.drops())
+    assert a.spis() == spis
 
 
 def test_soft_lifetimes_rekey_without_loss(pair: Pair) -> None:
@@ -198,7 +147,7 @@ def test_traffic_survives_charon(pair: Pair) -> None:
     assert len(a.sas()) == 2
     assert not orphans & {sa["spi"] for sa in a.sas()}
     assert report.longest_gap < 0.5, (report, a.drops(), b.drops())
-    assert a.control("stats")["xfrm"]["policies"] == 3
+    assert a.control("stats")["xfrm"]["policies"] == 6
     assert both_ways(a, b)
 
 
@@ -263,12 +212,12 @@ def port(sa: dict[str, Any]) -> int:
 
 
 def test_traffic_brings_a_trapped_tunnel_up(pair: Pair) -> None:
-    a, b = pair.users(Child(GCM, start_action="trap"), initiate=False)
+    a, b = pair.users(Child(GCM, start_action="trap", selectors=("0.0.0.0/0",)), initiate=False)
     eventually(lambda: a.control("stats")["xfrm"]["policies"] == 3, 5, "the trap's policies")
     assert a.sas() == []
     a.ping(b, count=1)
     eventually(lambda: {sa["direction"] for sa in a.sas()} == {"in", "out"}, 10, "an SA for the packet")
-    assert both_ways(a, b)
+    assert both_ways(a, b, versions=(4,))
     assert "wants an SA" in a.daemon_log()
 
 
@@ -276,7 +225,7 @@ def test_a_tunnel_can_be_cleared_by_hand(pair: Pair) -> None:
     a, b = pair.users(Child(GCM))
     assert a.control("remove_sas", if_id=8) == {"changed": False, "sas": 0, "policies": 0}
     assert a.ping(b)
-    assert a.control("remove_sas", if_id=a.if_id) == {"changed": True, "sas": 2, "policies": 3}
+    assert a.control("remove_sas", if_id=a.if_id) == {"changed": True, "sas": 2, "policies": 6}
     assert not a.ping(b, count=1)
 
 

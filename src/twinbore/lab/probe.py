@@ -140,6 +140,11 @@ class Probe:
             inside(namespace, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def finish(self) -> Report:
         """Stops sending, waits for late replies, and gives the report."""
         self._process.terminate()
