@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -285,6 +286,10 @@ class UserSite(Site):
         ok: dict[str, Any] = answer["ok"]
         return ok
 
+    def set_mtu(self, mtu: int) -> None:
+        """Of the TUN."""
+        self.control("add_tunnel", if_id=self.if_id, netns=self.traffic, name="tun0", mtu=mtu)
+
     def sas(self) -> list[dict[str, Any]]:
         sas: list[dict[str, Any]] = self.control("list_sas")["sas"]
         return sas
@@ -337,6 +342,39 @@ def both_ways(a: Site, b: Site, *, versions: tuple[int, ...] = (4, 6), fragmente
         for version in versions
         for size in (56, MTU - headers[version], fragmented)
     )
+
+
+TCP_SERVER: Final = """\
+import hashlib, socket, sys
+with socket.create_server((sys.argv[1], 5001), family=socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET) as s:
+    print("listening", flush=True)
+    connection, _ = s.accept()
+    digest = hashlib.sha256()
+    while data := connection.recv(1 << 16):
+        digest.update(data)
+    print(digest.hexdigest(), flush=True)
+"""
+TCP_CLIENT: Final = """\
+import hashlib, os, socket, sys
+data = os.urandom(int(sys.argv[2]))
+with socket.create_connection((sys.argv[1], 5001), timeout=10) as connection:
+    connection.sendall(data)
+print(hashlib.sha256(data).hexdigest())
+"""
+
+
+def transfer(sender: str, receiver: str, address: str, octets: int) -> bool:
+    """Whether random octets that go over TCP from one namespace to an address in another arrive as they are."""
+    server = subprocess.Popen(
+        inside(receiver, [sys.executable, "-c", TCP_SERVER, address]), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None and server.stdout.readline() == "listening\n"
+        sent = run([sys.executable, "-c", TCP_CLIENT, address, str(octets)], namespace=sender, timeout=30)
+        return server.communicate(timeout=20)[0] == sent
+    finally:
+        server.kill()
+        server.wait()
 
 
 def name_prefix() -> str:
