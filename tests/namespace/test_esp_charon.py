@@ -189,6 +189,7 @@ def test_a_peer_whose_port_moves_is_followed(pair: Pair) -> None:
     eventually(lambda: {port(sa) for sa in a.sas()} == {14500}, 5, "the new port is in both SAs")
     assert both_ways(a, b)
     assert "peer moved" in a.daemon_log()
+    assert "refused" not in a.daemon_log()
 
 
 NAT = """\

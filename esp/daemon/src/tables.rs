@@ -40,6 +40,8 @@ pub struct Inbound {
 pub struct OutboundPolicy {
     pub selector: Selector,
     pub sa: Option<Arc<Sa>>,
+    /// Drop what matches, and ask for no SA.
+    pub discard: bool,
 }
 
 /// Outbound policies of one tunnel, best priority first: the first that matches decides.
@@ -55,7 +57,7 @@ pub enum Route<'a> {
     Sa(&'a Arc<Sa>),
     /// A policy matches but has no SA: drop, and ask for one.
     Acquire,
-    /// No policy matches: drop.
+    /// No policy matches, or one that discards: drop.
     NoPolicy,
 }
 
@@ -68,8 +70,8 @@ impl Outbound {
     pub fn route(&self, flow: &Flow) -> Route<'_> {
         match self.policies.iter().find(|policy| policy.selector.matches(flow)) {
             Some(OutboundPolicy { sa: Some(sa), .. }) => Route::Sa(sa),
-            Some(_) => Route::Acquire,
-            None => Route::NoPolicy,
+            Some(OutboundPolicy { discard: false, .. }) => Route::Acquire,
+            Some(_) | None => Route::NoPolicy,
         }
     }
 }

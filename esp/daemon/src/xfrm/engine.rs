@@ -157,7 +157,7 @@ impl Engine {
             }
             Request::GetSa(id) => {
                 let installed = self.sad.find(id)?;
-                return Ok(Answer::Data(message::sa(header, &installed.current_info(), &installed.attributes)));
+                return Ok(Answer::Data(message::sa(header, &installed.current_info(), &installed.reported())));
             }
             Request::GetReplay(id) => return Ok(Answer::Data(self.replay(header, &id)?)),
             Request::NewPolicy(request) => {

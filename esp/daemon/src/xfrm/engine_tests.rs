@@ -1,6 +1,8 @@
 use super::*;
+use crate::sa::SequenceState;
 use crate::xfrm::netlink::{Reader, attributes};
 use crate::xfrm::records::{Id, LifetimeCurrent, PolicyIdRecord, Record, ReplayState, SaIdRecord, SaInfo, SpiRange};
+use crate::xfrm::replay_state;
 use crate::xfrm::request::{PolicyRequest, SaId};
 use crate::xfrm::testing::{IF_ID, LOCAL, NOW, PEER, REQID, errno, message, only, policy, sa_attributes, sa_info};
 use crate::xfrm::uapi::attr;
@@ -103,6 +105,33 @@ fn what_exists_and_what_does_not() {
     assert_eq!(bench.act(msg::GETPOLICY, &record, &if_id), libc::ENOENT);
     assert_eq!(bench.act(msg::DELSA, &id(spi, LOCAL), &[]), 0);
     assert_eq!(bench.act(msg::DELSA, &id(spi, LOCAL), &[]), libc::ESRCH);
+}
+
+/// What GETSA says of the replay state of an outbound SA with extended sequence numbers, after nine packets.
+fn reported_state(window: u32, says_direction: bool) -> Option<SequenceState> {
+    let mut bench = Bench::new();
+    let info = SaInfo { flags: crate::xfrm::uapi::STATE_ESN, ..sa_info(0xb1b1, true) };
+    let fresh = SequenceState { bitmap: vec![0; window as usize / 32], ..SequenceState::default() };
+    let mut with = sa_attributes();
+    with.push((attr::REPLAY_ESN_VAL, replay_state::to_esn(&fresh, window)));
+    if says_direction {
+        with.push((attr::SA_DIR, vec![2]));
+    }
+    assert_eq!(bench.act(msg::NEWSA, &info, &with), 0);
+    bench.engine.sad.get(SaId { dst: PEER.into(), spi: 0xb1b1 }).unwrap().sa.take_seqs(9);
+    let (answer, _) = bench.ask(&message(msg::GETSA, &id(0xb1b1, PEER), &[]));
+    let mut reader = Reader::new(only(&answer).body);
+    SaInfo::read(&mut reader).unwrap();
+    let found = attributes(reader.rest()).map(Result::unwrap).find(|(kind, _)| *kind == attr::REPLAY_ESN_VAL)?;
+    Some(replay_state::from_esn(found.1).unwrap().0)
+}
+
+#[test]
+fn the_replay_state_comes_with_the_sa_where_charon_has_room_for_it() {
+    for (window, says_direction) in [(0, false), (1024, false), (0, true), (2048, true)] {
+        assert_eq!(reported_state(window, says_direction).unwrap().out_seq, 9, "{window} {says_direction}");
+    }
+    assert_eq!(reported_state(2048, false), None);
 }
 
 #[test]

@@ -104,8 +104,9 @@ impl Snapshot {
             .into_iter()
             .filter_map(|(id, policy)| {
                 let selector = id.selector.selector().ok()?;
-                let sa = resolve(sad, if_id, &policy.template?).map(|installed| Arc::clone(&installed.sa));
-                Some(OutboundPolicy { selector, sa })
+                let sa = policy.template.as_ref().and_then(|template| resolve(sad, if_id, template));
+                let sa = sa.map(|installed| Arc::clone(&installed.sa));
+                Some(OutboundPolicy { selector, sa, discard: policy.template.is_none() })
             })
             .collect();
         if policies.is_empty() {

@@ -101,6 +101,20 @@ fn a_trap_takes_the_newest_sa_that_fits() {
 }
 
 #[test]
+fn a_policy_that_blocks_hides_what_is_below_it() {
+    let (sad, mut spd, generation) = databases();
+    let mut below = policy(IF_ID, Direction::Out, "0.0.0.0/0", "0.0.0.0/0", 0xb1b1);
+    below.info.priority = 200;
+    spd.add(below, generation, NOW).unwrap();
+    let mut block = policy(IF_ID, Direction::Out, "10.1.0.0/16", "10.2.0.0/16", 0);
+    (block.template, block.info.action) = (None, 1);
+    spd.update(block.clone(), generation, NOW);
+    assert_eq!(sent_with(&tables(&sad, &spd)), None, "neither an SA nor a request for one");
+    spd.remove(&block.id).unwrap();
+    assert_eq!(sent_with(&tables(&sad, &spd)), Some(0xb1b1));
+}
+
+#[test]
 fn an_sa_of_another_tunnel_is_never_used() {
     let (mut sad, mut spd, generation) = databases();
     let mut foreign = sa_request(0xb9b9, true);

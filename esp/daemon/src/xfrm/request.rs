@@ -75,7 +75,7 @@ pub struct SaRequest {
 pub struct PolicyRequest {
     pub id: PolicyId,
     pub info: PolicyInfo,
-    /// What protects matching packets; `None` for a policy that is not about a tunnel of ours (`if_id` 0).
+    /// What protects matching packets; `None` for a policy that blocks them, or is not about a tunnel of ours (`if_id` 0).
     pub template: Option<Template>,
     pub attributes: Vec<u8>,
 }
@@ -254,9 +254,11 @@ fn policy_request(reader: &mut Reader<'_>) -> Result<PolicyRequest, Refusal> {
             Some(template)
         }
         _ if if_id == 0 => None,
+        // charon's while it moves an SA to another address of the peer: nothing may leave meanwhile.
+        [] if info.action == uapi::POLICY_BLOCK => None,
         _ => {
             let text = format!(
-                "policy of if_id {if_id} with action {} and {} templates: only one ESP template is served",
+                "policy of if_id {if_id} with action {} and {} templates: to allow with one ESP template, or to block with none, is served",
                 info.action,
                 templates.len()
             );

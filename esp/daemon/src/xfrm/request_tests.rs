@@ -108,6 +108,7 @@ fn a_policy_is_read_with_its_template() {
     assert_eq!(parse_policy(wanted.info, &attributes[1..]).unwrap_err().errno, libc::EOPNOTSUPP);
     let block = PolicyInfo { action: 1, ..wanted.info };
     assert_eq!(parse_policy(block, &attributes).unwrap_err().errno, libc::EOPNOTSUPP);
+    assert_eq!(parse_policy(block, &attributes[1..]).unwrap().template, None);
     assert_eq!(parse_policy(block, &[]).unwrap().template, None);
     let nowhere = PolicyInfo { dir: 3, ..wanted.info };
     assert_eq!(parse_policy(nowhere, &attributes).unwrap_err().errno, libc::EINVAL);

@@ -13,9 +13,11 @@ use zeroize::Zeroizing;
 
 use super::generation::Generation;
 use super::lifetime::Usage;
+use super::netlink::{attributes, put_attribute};
 use super::records::{LifetimeCurrent, SaInfo, SpiRange};
 use super::request::{Direction, SaId, SaRequest};
-use super::{Now, Refusal, uapi};
+use super::uapi::attr;
+use super::{Now, Refusal, replay_state, uapi};
 use crate::sa::{Sa, SaConfig};
 
 /// How long an SPI stays reserved, the kernel's `sysctl_xfrm_acq_expires` of 30 s made ample for slow peers: charon's
@@ -23,6 +25,8 @@ use crate::sa::{Sa, SaConfig};
 pub const LARVAL_LIFETIME: Duration = Duration::from_secs(165);
 /// Random SPIs tried before a range counts as full.
 const SPI_ATTEMPTS: u32 = 1000;
+/// The largest replay window, in packets, that GETSA tells a charon of before version 6 about.
+const OLD_CHARON_WINDOW: u32 = 1024;
 
 /// A reserved SPI.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ pub struct Larval {
 pub struct Installed {
     pub sa: Arc<Sa>,
     pub info: SaInfo,
-    /// As GETSA returns them; with keys.
+    /// As they came, but for replay state and lifetime; with keys.
     pub attributes: Zeroizing<Vec<u8>>,
     pub esn_layout: bool,
     /// What the message or the way it was installed says about it.
@@ -65,6 +69,25 @@ pub struct Sad {
 }
 
 impl Installed {
+    /// The attributes that GETSA returns: as they came, with the replay state of now where it has the layout of
+    /// XFRMA_REPLAY_ESN_VAL.
+    ///
+    /// charon moves an SA by installing what GETSA returned, and since 5.9.12 takes this state from nowhere else. Before,
+    /// it adds the state from GETAE a second time, for which its 1024 octets are too few with the largest windows
+    /// (strongSwan issue 1967). From version 6 on it says which way an SA goes, by which the two are told apart.
+    pub fn reported(&self) -> Zeroizing<Vec<u8>> {
+        let is_new = attributes(&self.attributes).any(|found| matches!(found, Ok((attr::SA_DIR, _))));
+        let window = self.sa.config.replay_window;
+        let state = replay_state::to_esn(&self.sa.replay_state(), window);
+        // With room for all from the start: what a vector leaves behind when it grows is not wiped.
+        let mut all = Zeroizing::new(Vec::with_capacity(self.attributes.len() + state.len() + 8));
+        all.extend_from_slice(&self.attributes);
+        if self.esn_layout && (is_new || window <= OLD_CHARON_WINDOW) {
+            put_attribute(&mut all, attr::REPLAY_ESN_VAL, &state);
+        }
+        all
+    }
+
     pub fn id(&self) -> SaId {
         SaId { dst: self.sa.config.dst, spi: self.sa.config.spi }
     }

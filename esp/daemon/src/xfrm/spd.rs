@@ -14,7 +14,7 @@ use super::{Now, Refusal};
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub info: PolicyInfo,
-    /// `None`: the policy is of `if_id` 0 and concerns no tunnel of ours.
+    /// `None`: the policy blocks what it matches, or is of `if_id` 0 and concerns no tunnel of ours.
     pub template: Option<Template>,
     /// As GETPOLICY returns them.
     pub attributes: Vec<u8>,

@@ -95,6 +95,7 @@ pub const POLICY_IN: u8 = 0;
 pub const POLICY_OUT: u8 = 1;
 pub const POLICY_FWD: u8 = 2;
 pub const POLICY_ALLOW: u8 = 0;
+pub const POLICY_BLOCK: u8 = 1;
 
 /// UDP_ENCAP_ESPINUDP of linux/udp.h: RFC 3948.
 pub const ENCAP_ESP_IN_UDP: u16 = 2;

@@ -272,7 +272,8 @@ fn tables(end: u8, suite: Suite, transport: Transport) -> Tables {
     let selectors = [any("0.0.0.0"), any("::")].map(|any| Selector::prefixes(any, any));
     let mut tables = Tables::new();
     tables.add_inbound(incoming, InboundPolicy::Only(selectors.into()));
-    let policies = selectors.map(|selector| OutboundPolicy { selector, sa: Some(Arc::clone(&outgoing)) });
+    let policies =
+        selectors.map(|selector| OutboundPolicy { selector, sa: Some(Arc::clone(&outgoing)), discard: false });
     tables.set_outbound(1, Outbound { policies: policies.into() });
     tables
 }

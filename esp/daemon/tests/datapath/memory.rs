@@ -222,7 +222,7 @@ pub fn any_selectors() -> [Selector; 2] {
 }
 
 pub fn outbound_tables(sa: Option<Arc<Sa>>) -> Tables {
-    let policies = any_selectors().map(|selector| OutboundPolicy { selector, sa: sa.clone() });
+    let policies = any_selectors().map(|selector| OutboundPolicy { selector, sa: sa.clone(), discard: false });
     let mut tables = Tables::new();
     tables.set_outbound(IF_ID, OutboundPolicies { policies: policies.into() });
     tables
