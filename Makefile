@@ -14,7 +14,7 @@ RINGS := tests/unit tests/contract tests/generative tests/namespace
 .PHONY: help
 help: ## This list
 	@echo "Twinbore: a Site-to-Site VPN service with AWS's API and real tunnels. As root, on Debian 12 or later:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: setup
 setup: ## Install what is missing, build (idempotent; also done by every target below)
@@ -36,6 +36,11 @@ test-unit: setup ## The fast tests: no root, no data plane
 .PHONY: test-namespace
 test-namespace: setup ## Tests on real daemons and packets, in network namespaces
 	@$(PYTEST) tests/namespace
+
+.PHONY: test-strongswan6
+test-strongswan6: setup ## The tests under strongSwan 6 (Debian 13's, fetched below build/)
+	@scripts/strongswan6
+	@$(PYTEST) tests/namespace/test_strongswan6.py
 
 .PHONY: test-rust
 test-rust: setup ## Tests of twinbore-esp (root: real TUN devices)

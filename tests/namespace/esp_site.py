@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any, Final
@@ -83,29 +83,46 @@ class Child:
     selectors: tuple[str, ...] = ("0.0.0.0/0", "::/0")
 
 
+LAUNCH: Final = """\
+root=$1 run=$2 shim=$3; shift 3
+if [ -n "$shim" ]; then
+    : >"$run/shim.so"
+    mount --bind "$shim" "$run/shim.so"
+fi
+if [ -n "$root" ]; then
+    for directory in dev proc; do mount --rbind "/$directory" "$root/$directory"; done
+    mount --rbind "$run" "$root/run"
+fi
+mount --rbind "$run" /run
+export STRONGSWAN_CONF=/run/strongswan.conf "$@"
+exec chroot "${root:-/}" /usr/lib/ipsec/charon
+"""
+
+
 @dataclass
 class Charon:
-    """One strongSwan in a namespace, with a /run of its own."""
+    """One strongSwan in a namespace, with a /run of its own.
+
+    `root` is the root directory of another Debian whose charon it is (None: this machine's), `shim` what is preloaded.
+    """
 
     namespace: str
     home: Path
     plugins: str
-    environment: dict[str, str] = field(default_factory=dict)
+    shim: Path | None = None
+    root: Path | None = None
     child_log_level: int = 1
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        (self.home / "run").mkdir(parents=True, exist_ok=True)
-        (self.home / "strongswan.conf").write_text(self._settings())
+        run_directory = self.home / "run"
+        run_directory.mkdir(parents=True, exist_ok=True)
+        (run_directory / "strongswan.conf").write_text(self._settings())
         for leftover in ("charon.pid", "charon.vici"):
-            (self.home / "run" / leftover).unlink(missing_ok=True)
-        variables = [f"{name}={value}" for name, value in self.environment.items()]
-        script = (
-            'export STRONGSWAN_CONF="$1/strongswan.conf"; mount --bind "$1/run" /run; shift;'
-            'exec env "$@" /usr/lib/ipsec/charon'
-        )
-        command: list[str | Path] = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh"]
-        command += [self.home, *variables]
+            (run_directory / leftover).unlink(missing_ok=True)
+        variables = ["LD_PRELOAD=/run/shim.so", "TWINBORE_ESP_SOCKET=/run/xfrm", "TWINBORE_ESP_DEBUG=1"]
+        command: list[str | Path] = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", LAUNCH, "sh"]
+        command += [self.root or "", run_directory, self.shim or "", *(variables if self.shim else [])]
         with (self.home / "output").open("ab") as output:
             self.process = subprocess.Popen(inside(self.namespace, command), stdout=output, stderr=output)
         eventually(self._answers, 10, "charon answers on vici")
@@ -247,9 +264,7 @@ class UserSite(Site):
         self.traffic = f"{name}t"
         namespaces.create(self.traffic)
         self.daemon: subprocess.Popen[bytes] | None = None
-        plugins = PLUGINS.format(kernel="")
-        shim = {"LD_PRELOAD": str(SHIM), "TWINBORE_ESP_SOCKET": "/run/xfrm", "TWINBORE_ESP_DEBUG": "1"}
-        self.charon = Charon(self.underlay, home, plugins, shim)
+        self.charon = Charon(self.underlay, home, PLUGINS.format(kernel=""), SHIM)
 
     def start(self) -> None:
         self.start_daemon()
