@@ -210,6 +210,8 @@ def test_agent_restart_touches_nothing(tmp_path: Path) -> None:
     async def scenario(gateway: End, customer: End, _: Wire) -> None:
         await connect(gateway, customer)
         before = (gateway.charon, gateway.daemon, await gateway.spis())
+        # AppArmor binds the distribution's profile, which would forbid all this, to the path that a program is run by.
+        assert os.readlink(f"/proc/{gateway.charon}/exe") == "/run/charon"  # noqa: PTH115
         with gateway.pinging() as pings:
             await gateway.restart_agent()
             assert not await gateway.apply(gateway_tunnel())
