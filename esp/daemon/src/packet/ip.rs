@@ -132,15 +132,14 @@ fn address(octets: &[u8]) -> IpAddr {
     }
 }
 
-/// Sets the traffic class (DSCP and ECN), with the IPv4 checksum kept right.
+/// Sets the traffic class (DSCP and ECN). The IPv4 checksum follows the change (RFC 1624, equation 3) instead of being
+/// computed anew: a header that was damaged must not become a valid one.
 pub fn set_tos(packet: &mut [u8], version: Version, tos: u8) {
     match version {
         Version::V4 => {
+            let change = [!packet[10], !packet[11], !packet[0], !packet[1], packet[0], tos];
             packet[1] = tos;
-            packet[10..12].fill(0);
-            let header = usize::from(packet[0] & 15) * 4;
-            let checksum = super::checksum::Sum::default().with(&packet[..header]).finish();
-            packet[10..12].copy_from_slice(&checksum);
+            packet[10..12].copy_from_slice(&super::checksum::Sum::default().with(&change).finish());
         }
         Version::V6 => {
             packet[0] = packet[0] & 0xf0 | tos >> 4;
@@ -155,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::packet::checksum::Sum;
-    use crate::packet::segment::testing::{tcp_packet, udp_packet};
+    use crate::packet::segment::testing::{fix_checksums, tcp_packet, udp_packet};
 
     #[test]
     fn a_tcp_packet_of_each_version() {
@@ -211,7 +210,25 @@ mod tests {
         assert_eq!((Layout::parse(&packet).unwrap().tos, packet[0] >> 4), (0xb9, 6));
     }
 
+    #[test]
+    fn a_wrong_checksum_stays_wrong() {
+        let mut packet = tcp_packet(false, 1, b"x");
+        packet[4] ^= 1;
+        set_tos(&mut packet, Version::V4, 3);
+        assert!(!Sum::default().with(&packet[..20]).is_valid());
+    }
+
     proptest! {
+        #[test]
+        fn the_checksum_follows_every_traffic_class(before in any::<u8>(), after in any::<u8>(), id in any::<u16>()) {
+            let mut packet = tcp_packet(false, 1, b"x");
+            packet[4..6].copy_from_slice(&id.to_be_bytes());
+            packet[1] = before;
+            fix_checksums(&mut packet, 16);
+            set_tos(&mut packet, Version::V4, after);
+            prop_assert!(Sum::default().with(&packet[..20]).is_valid());
+        }
+
         #[test]
         fn no_octets_make_it_panic(mut octets in prop::collection::vec(any::<u8>(), 0..200), v6 in any::<bool>()) {
             if let Some(first) = octets.first_mut() {
