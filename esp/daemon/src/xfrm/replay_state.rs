@@ -68,7 +68,7 @@ pub fn to_esn(state: &SequenceState, window: u32) -> Vec<u8> {
 
 /// The sequence numbers inside the window.
 fn legacy_range(top: u64, window: u32) -> impl Iterator<Item = u64> {
-    (top + 1).saturating_sub(u64::from(window)).max(1)..=top
+    top.saturating_sub(u64::from(window)).saturating_add(1)..=top
 }
 
 fn ring_bit(seq: u64, window: u32) -> u32 {
@@ -117,6 +117,13 @@ mod tests {
         let state = from_legacy(&ReplayState { oseq: 1, seq: 50, bitmap: 1 }.to_vec(), 64).unwrap();
         let restored = ReplayWindow::new(64, state.in_seq, &state.bitmap);
         assert!((1..=50).all(|seq| restored.check(seq).is_err()) && restored.check(51).is_ok());
+    }
+
+    #[test]
+    fn the_last_number_of_all_is_no_special_case() {
+        let state = SequenceState { out_seq: u64::MAX, in_seq: u64::MAX, bitmap: vec![u32::MAX] };
+        let legacy = ReplayState::read(&mut Reader::new(&to_legacy(&state, 32))).unwrap();
+        assert_eq!((legacy.oseq, legacy.seq, legacy.bitmap), (u32::MAX, u32::MAX, u32::MAX));
     }
 
     #[test]
