@@ -88,6 +88,10 @@ impl Engine {
 
     /// Brings the changed tunnels of a snapshot up to date.
     pub fn refresh(&self, snapshot: &mut Snapshot, changed: &BTreeSet<u32>) {
+        // An SA may have gone from one of them to another: what was is taken out of all before what is comes in.
+        for if_id in changed {
+            snapshot.withdraw(*if_id);
+        }
         for if_id in changed {
             snapshot.refresh(*if_id, &self.sad, &self.spd);
         }
@@ -198,6 +202,7 @@ impl Engine {
         now: Now,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
+        let before = self.sad.get(request.id).map(|installed| installed.sa.config.if_id);
         let installed = if update {
             self.sad.update(request, generation, now)?
         } else {
@@ -205,6 +210,7 @@ impl Engine {
         };
         effects.notes.push(format!("SA installed: {}", describe(installed)));
         effects.changed.insert(installed.sa.config.if_id);
+        effects.changed.extend(before);
         Ok(())
     }
 

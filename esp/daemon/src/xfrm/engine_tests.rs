@@ -226,3 +226,20 @@ fn a_tunnel_is_removed_as_a_whole() {
     assert_eq!(remove(IF_ID), ((2, 3), [IF_ID].into()));
     assert_eq!(remove(IF_ID), ((0, 0), [].into()));
 }
+
+#[test]
+fn an_sa_that_goes_to_another_tunnel_leaves_the_first() {
+    let mut bench = Bench::new();
+    let spi = bench.establish();
+    let (mut snapshot, before) = (Snapshot::default(), BTreeSet::from([IF_ID]));
+    bench.engine.refresh(&mut snapshot, &before);
+    for if_id in [IF_ID + 1, IF_ID - 1] {
+        let mut attributes = sa_attributes();
+        attributes.retain(|(kind, _)| *kind != attr::IF_ID);
+        attributes.push((attr::IF_ID, if_id.to_ne_bytes().to_vec()));
+        let (_, effects) = bench.ask(&message(msg::UPDSA, &sa_info(spi, false), &attributes));
+        bench.engine.refresh(&mut snapshot, &effects.changed);
+        let sa = &snapshot.tables().inbound(spi, LOCAL.into()).unwrap().sa;
+        assert_eq!(sa.config.if_id, if_id);
+    }
+}

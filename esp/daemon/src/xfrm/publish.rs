@@ -84,11 +84,16 @@ impl Snapshot {
         &self.tables
     }
 
-    /// Brings the entries of one tunnel up to date.
-    pub fn refresh(&mut self, if_id: u32, sad: &Sad, spd: &Spd) {
+    /// Takes out the SAs for receiving of one tunnel, as they were published last.
+    pub fn withdraw(&mut self, if_id: u32) {
         for id in self.received.remove(&if_id).into_iter().flatten() {
             self.tables.remove_inbound(id.spi, id.dst);
         }
+    }
+
+    /// Brings the entries of one tunnel up to date.
+    pub fn refresh(&mut self, if_id: u32, sad: &Sad, spd: &Spd) {
+        self.withdraw(if_id);
         let index = PolicyIndex::new(spd.of_tunnel(if_id));
         let received: Vec<&Installed> =
             sad.of_tunnel(if_id).filter(|installed| index.direction(installed) != Some(Direction::Out)).collect();
