@@ -25,7 +25,7 @@ demo: setup ## The whole scenario on real packets, in network namespaces of its 
 	@$(VENV)/twinbore demo
 
 .PHONY: test
-test: setup lint test-rust ## Every check and every test (needs root for the namespace tests)
+test: setup lint test-rust fuzz ## Every check and every test (needs root for the namespace tests)
 	@echo "== pytest: $(RINGS)"
 	@$(PYTEST) --durations=10 $(RINGS)
 
@@ -49,6 +49,11 @@ test-rust: setup ## Tests of twinbore-esp (root: real TUN devices)
 	@echo "== cargo test, on real sockets and TUN devices"
 	@$(CARGO) test $(CARGO_FLAGS) --quiet --test datapath_netns -- --ignored --test-threads 1
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz twinbore-esp, FUZZ_SECONDS (8) for each target
+	@echo "== fuzz"
+	@scripts/fuzz
+
 .PHONY: lint
 lint: setup ## ruff, mypy, rustfmt, clippy
 	@echo "== ruff check"
@@ -59,6 +64,7 @@ lint: setup ## ruff, mypy, rustfmt, clippy
 	@$(VENV)/mypy src bench
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
 	    echo "== cargo fmt"; $(CARGO) fmt --manifest-path esp/Cargo.toml --all --check; \
+	    $(CARGO) fmt --manifest-path esp/fuzz/Cargo.toml --check; \
 	else \
 	    echo "== cargo fmt: not part of this toolchain, left out"; \
 	fi
@@ -72,6 +78,7 @@ lint: setup ## ruff, mypy, rustfmt, clippy
 fmt: setup ## Format Python and Rust
 	@$(VENV)/ruff check --quiet --fix . ; $(VENV)/ruff format .
 	@$(CARGO) fmt --manifest-path esp/Cargo.toml --all
+	@$(CARGO) fmt --manifest-path esp/fuzz/Cargo.toml
 
 .PHONY: bench
 bench: setup ## Throughput and control-plane figures into bench/results/
