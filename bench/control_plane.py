@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.measure import Figure, NotReached, Settings, figure, seconds_until
+from bench.measure import Figure, NotReached, Settings, figure, say, seconds_until
 from twinbore.lab.clients import Boto3Client
 from twinbore.lab.faults import Faults
 from twinbore.lab.namespaces import inside
@@ -47,11 +47,14 @@ def run(settings: Settings) -> list[Figure]:
         _create(s, keys, "add")
         device.configure_router(s)
         _until_both_up(s)
+        say("propagation of a prefix ...")
         propagation = [_propagation(s, number) for number in range(settings.rounds)]
+        say("fail-over ...")
         gaps = [_failover(s) for _ in range(settings.rounds)]
         available: list[float] = []
         both_up: dict[str, list[float]] = {"add": [], "start": []}
-        for _ in range(settings.rounds):
+        for number in range(settings.rounds):
+            say(f"round {number + 1}/{settings.rounds}: create to UP ...")
             for action, samples in both_up.items():
                 _delete(s)
                 begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Twinbore's data path at both ends of a bed: charon and twinbore-esp, driven by the engines that the agent drives."""
+"""Twinbore's data path at one end of a bed: charon and twinbore-esp, driven by the engines that the agent drives."""
 
 from __future__ import annotations
 
@@ -9,73 +9,79 @@ from pathlib import Path
 from typing import Final
 
 from bench.bed import GATEWAYS, NETWORKS, other
+from bench.cipher import Suite
 from bench.measure import NotReached
 from twinbore.agent.engines import EngineSet
 from twinbore.cli.assembly import build_engines
 from twinbore.cli.paths import Paths
+from twinbore.engines.process import Identity
 from twinbore.lab.topology import Lab
 from twinbore.model.desired import EspPlan, IkeTunnel, IpsecPlan, TunnelInterface
 from twinbore.model.mtu import tunnel_mtu
 from twinbore.model.observed import Changes
-from twinbore.model.options import TunnelOptions
 from twinbore.model.settings import Settings
 
 IF_ID: Final = 1
 DEVICE: Final = "t1"
 INSIDE: Final = {"west": "169.254.10.1/30", "east": "169.254.10.2/30"}
-OPTIONS: Final = TunnelOptions(
-    phase2_encryption_algorithms=("AES128-GCM-16",), phase1_encryption_algorithms=("AES128-GCM-16",)
-)
-_KEY: Final = "a.key.for.benchmarks.only"
 
 
 @contextmanager
-def twinbore(lab: Lab, work: Path) -> Iterator[None]:
-    """The tunnel between the bed's gateways, while the context lasts. `work` has the engines' files."""
+def end(lab: Lab, gateway: str, suite: Suite, key: str, home: Path) -> Iterator[int]:
+    """One end of the tunnel, while the context lasts; gives the process id of twinbore-esp.
+
+    `home` is for the engines' files. West initiates, so the other end has to be there first.
+    """
+    paths = Paths(home)
+    paths.create()
     try:
-        asyncio.run(_raise(lab, work))
-        for gateway in GATEWAYS:
-            lab.ip(gateway, f"route add {NETWORKS[other(gateway)]} dev {DEVICE}")
-        yield
+        asyncio.run(_raise(lab, gateway, suite, key, paths))
+        lab.ip(gateway, f"route add {NETWORKS[other(gateway)]} dev {DEVICE}")
+        yield daemon(home)
     finally:
-        asyncio.run(_lower(lab, work))
+        asyncio.run(_lower(lab, gateway, paths))
 
 
-async def _raise(lab: Lab, work: Path) -> None:
-    for gateway in reversed(GATEWAYS):
-        engines = _engines(lab, gateway, work)
-        await engines.esp.start()
-        await engines.ipsec.start()
-        _must(await engines.esp.apply(EspPlan((_interface(lab, gateway),))))
-        _must(await engines.ipsec.apply(IpsecPlan((_tunnel(gateway),))))
-        await _close(engines)
+def daemon(home: Path) -> int:
+    """Process id of the twinbore-esp of an end. Raises `NotReached`."""
+    identity = Identity.parse((Paths(home).run / "esp" / "twinbore-esp.pid").read_text())
+    if identity is None:
+        raise NotReached(f"{home}: the pid file of twinbore-esp names no process")
+    return identity.pid
 
 
-async def _lower(lab: Lab, work: Path) -> None:
-    for gateway in GATEWAYS:
-        engines = _engines(lab, gateway, work)
-        await engines.ipsec.teardown()
-        await engines.esp.teardown()
+def control_socket(home: Path) -> Path:
+    """Where the twinbore-esp of an end answers."""
+    return Paths(home).run / "esp" / "control.sock"
 
 
-async def _close(engines: EngineSet) -> None:
+async def _raise(lab: Lab, gateway: str, suite: Suite, key: str, paths: Paths) -> None:
+    engines = _engines(lab, gateway, paths)
+    await engines.esp.start()
+    await engines.ipsec.start()
+    _must(await engines.esp.apply(EspPlan((_interface(lab, gateway, suite),))))
+    _must(await engines.ipsec.apply(IpsecPlan((_tunnel(gateway, suite, key),))))
     await engines.ipsec.close()
     await engines.esp.close()
 
 
-def _engines(lab: Lab, gateway: str, work: Path) -> EngineSet:
-    paths = Paths(work / gateway)
-    paths.create()
+async def _lower(lab: Lab, gateway: str, paths: Paths) -> None:
+    engines = _engines(lab, gateway, paths)
+    await engines.ipsec.teardown()
+    await engines.esp.teardown()
+
+
+def _engines(lab: Lab, gateway: str, paths: Paths) -> EngineSet:
     engines, _ = build_engines(Settings(underlay=lab.name(gateway), esp="user"), paths, lambda _name: None)
     return engines
 
 
-def _interface(lab: Lab, gateway: str) -> TunnelInterface:
-    mtu = tunnel_mtu(OPTIONS.phase2_encryption_algorithms, OPTIONS.phase2_integrity_algorithms, encapsulated=True)
+def _interface(lab: Lab, gateway: str, suite: Suite) -> TunnelInterface:
+    mtu = tunnel_mtu((suite.encryption,), (suite.integrity,), encapsulated=True)
     return TunnelInterface(IF_ID, lab.name(gateway), DEVICE, mtu, INSIDE[gateway], True)
 
 
-def _tunnel(gateway: str) -> IkeTunnel:
+def _tunnel(gateway: str, suite: Suite, key: str) -> IkeTunnel:
     here, there = GATEWAYS[gateway], GATEWAYS[other(gateway)]
     return IkeTunnel(
         name="bench",
@@ -84,8 +90,8 @@ def _tunnel(gateway: str) -> IkeTunnel:
         local_identity=here,
         remote_address=there,
         remote_identity=there,
-        pre_shared_key=_KEY,
-        options=OPTIONS,
+        pre_shared_key=key,
+        options=suite.options,
         local_ts=("0.0.0.0/0",),
         remote_ts=("0.0.0.0/0",),
         encapsulate=True,

@@ -1,4 +1,4 @@
-"""The rival: stock strongSwan with its user-space ESP (kernel-libipsec) at both ends, AES-128-GCM.
+"""The rival, and the stranger: stock strongSwan with its user-space ESP (kernel-libipsec) at one end of a bed.
 
 Each charon has a /run and a configuration of its own in a mount namespace. The plugin `openssl` is loaded and `aes` and
 `gcm` are not, which is what makes libipsec as quick as it can be.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.bed import GATEWAYS, NETWORKS, other
+from bench.cipher import IKE_PROPOSAL, Suite
 from bench.measure import seconds_until
 from twinbore.lab.namespaces import inside, run
 from twinbore.lab.topology import Lab
@@ -34,15 +35,15 @@ connections {{ bench {{
     remote_addrs = {there}
     encap = yes
     mobike = no
-    proposals = aes128gcm16-prfsha256-ecp256
+    proposals = {ike}
     local {{ auth = psk }}
     remote {{ auth = psk }}
     children {{ bench {{
         local_ts = {local}
         remote_ts = {remote}
-        esp_proposals = aes128gcm16-ecp256 }} }}
+        esp_proposals = {esp}-ecp256 }} }}
 }} }}
-secrets {{ ike-bench {{ secret = "a key for benchmarks only" }} }}
+secrets {{ ike-bench {{ secret = "{key}" }} }}
 """
 _LAUNCH: Final = (
     'mount --bind "$1/strongswan.conf" /etc/strongswan.conf; mount --bind "$1/swanctl" /etc/swanctl;'
@@ -51,39 +52,45 @@ _LAUNCH: Final = (
 
 
 @contextmanager
-def libipsec(lab: Lab, work: Path) -> Iterator[None]:
-    """The tunnel between the bed's gateways, while the context lasts."""
-    charons: dict[str, subprocess.Popen[bytes]] = {}
+def end(lab: Lab, gateway: str, suite: Suite, key: str, home: Path) -> Iterator[int]:
+    """One end of the tunnel, while the context lasts; gives the process id of charon, whose threads do ESP.
+
+    West initiates, so the other end has to be there first.
+    """
+    charon = _start(lab, gateway, suite, key, home)
     try:
-        for gateway in GATEWAYS:
-            charons[gateway] = _start(lab, gateway, work / f"libipsec-{gateway}")
-        swanctl(lab, "west", charons["west"], "--initiate", "--child", "bench")
-        yield
+        seconds_until((home / "run" / "charon.vici").exists, 10, f"{lab.prefix}: charon's socket")
+        _swanctl(lab, gateway, charon, "--load-all", "--noprompt")
+        if gateway == "west":
+            _swanctl(lab, gateway, charon, "--initiate", "--child", "bench")
+        yield charon.pid
     finally:
-        for charon in charons.values():
-            charon.terminate()
-            charon.wait()
+        charon.terminate()
+        charon.wait()
 
 
-def swanctl(lab: Lab, gateway: str, charon: subprocess.Popen[bytes], *arguments: str) -> None:
+def _swanctl(lab: Lab, gateway: str, charon: subprocess.Popen[bytes], *arguments: str) -> None:
     run(["nsenter", "--target", str(charon.pid), "--mount", "swanctl", *arguments], namespace=lab.name(gateway))
 
 
-def _start(lab: Lab, gateway: str, home: Path) -> subprocess.Popen[bytes]:
+def _start(lab: Lab, gateway: str, suite: Suite, key: str, home: Path) -> subprocess.Popen[bytes]:
     (home / "run").mkdir(parents=True)
     (home / "swanctl").mkdir()
     (home / "strongswan.conf").write_text(_STRONGSWAN_CONF)
     peer = other(gateway)
     (home / "swanctl" / "swanctl.conf").write_text(
         _SWANCTL_CONF.format(
-            here=GATEWAYS[gateway], there=GATEWAYS[peer], local=NETWORKS[gateway], remote=NETWORKS[peer]
+            here=GATEWAYS[gateway],
+            there=GATEWAYS[peer],
+            local=NETWORKS[gateway],
+            remote=NETWORKS[peer],
+            ike=IKE_PROPOSAL,
+            esp=suite.proposal,
+            key=key,
         )
     )
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _LAUNCH, "sh", str(home), _CHARON]
     with (home / "output").open("wb") as output:
-        charon = subprocess.Popen(
+        return subprocess.Popen(
             inside(lab.name(gateway), command), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    seconds_until((home / "run" / "charon.vici").exists, 10, "charon's socket")
-    swanctl(lab, gateway, charon, "--load-all", "--noprompt")
-    return charon

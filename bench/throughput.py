@@ -1,69 +1,62 @@
-"""One tunnel between two gateways: twinbore-esp at both ends, kernel-libipsec at both ends, and no tunnel at all.
+"""One tunnel between two gateways: how much TCP it carries, by what the gateways run and what the wire carries.
 
-Each kind has a bed of its own with the same wiring; all are up at the same time and measured in turn, round by round,
-so that whatever else the machine does disturbs them alike. Client, server and both gateways share the machine's cores:
-the figures compare, they do not say what a gateway on hardware of its own would do.
-
-* `large segments`: the wire passes on TCP segments as the sender's kernel made them (up to 64 KiB), as between virtual
-  machines of one host.
-* `1500-byte packets`: no segmentation offload on the wire, as with a plain network card.
+Each kind has a bed of its own with the same wiring; all are up at the same time and measured in turn. Client, server
+and both gateways share the machine's cores: the figures compare, they do not say what a gateway on hardware of its own
+would do. Beside each rate stands what the data path's processes use of a processor for each GB of payload, at both
+ends together, with the kernel's work in their system calls; forwarding outside of them is not in it.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import bed, pair
-from bench.libipsec import libipsec
-from bench.measure import Figure, Settings, figure, ratio
-from twinbore.lab.topology import Lab
+from bench import traffic
+from bench.bed import Wire
+from bench.measure import Figure, Figures, Measurement, Sample, Settings, add_ratio, interleaved
+from bench.tunnel import Bed, Kind, available, both, connected
 
-PLAIN: Final = "plain routing"
-RIVAL: Final = "kernel-libipsec"
-OURS: Final = "twinbore-esp"
-KINDS: Final = {PLAIN: "plain", RIVAL: "ipsec", OURS: "ours"}
-STREAMS: Final = (1, 4)
-WIRES: Final = {"large segments": False, "1500-byte packets": True}
+STREAMS: Final[dict[Wire, tuple[int, ...]]] = {Wire.LARGE: (1, 4), Wire.PACKETS: (1, 4), Wire.UNMERGED: (1,)}
+
+
+def tcp_samples(
+    bed: Bed, subject: str, what: str, seconds: int, streams: int = 1, *, source: str = "left"
+) -> list[Sample]:
+    """Rate, and processor time where a process carries the packets."""
+    transfer = traffic.tcp(bed, seconds, streams, source)
+    samples = [Sample(f"{subject}, {what}", "Gbit/s", transfer.rate)]
+    if bed.processes:
+        samples.append(Sample(f"{subject}, {what}, processor time", "s/GB", transfer.cpu))
+    return samples
+
+
+def tcp_name(wire: Wire, streams: int = 1) -> str:
+    """What is measured, in a figure's name."""
+    return f"TCP {streams} stream{'s' if streams > 1 else ''}, {wire.value}"
 
 
 def run(settings: Settings) -> list[Figure]:
-    """Throughput for one stream and for four, ratios for one, and idle round-trip times."""
-    figures: list[Figure] = []
-    for wire, packets in WIRES.items():
-        figures += _on_wire(wire, packets, settings)
-    return figures
+    """Rates for one stream and for four on every wire, and ratios for one."""
+    figures: Figures = {}
+    for wire in Wire:
+        figures |= _on_wire(wire, settings)
+    return list(figures.values())
 
 
-def _on_wire(wire: str, packets: bool, settings: Settings) -> list[Figure]:
-    samples: dict[tuple[str, int], list[float]] = defaultdict(list)
-    idle: dict[str, list[float]] = defaultdict(list)
+def _on_wire(wire: Wire, settings: Settings) -> Figures:
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twinbore-bench-")))
-        beds = {kind: stack.enter_context(bed.bed(short, packets=packets)) for kind, short in KINDS.items()}
-        _connect(stack, beds, work)
-        for lab in beds.values():
-            bed.wait_for_path(lab)
-        for _ in range(settings.rounds):
-            for kind, lab in beds.items():
-                idle[kind].append(bed.round_trip(lab))
-                for streams in STREAMS:
-                    samples[kind, streams].append(bed.tcp(lab, settings.seconds, streams))
-    rates = {key: figure(f"{key[0]}, {_plural(key[1])}, {wire}", "Gbit/s", s) for key, s in samples.items()}
-    ratios = [ratio(f"{OURS} / {other}, 1 stream, {wire}", rates[OURS, 1], rates[other, 1]) for other in (RIVAL, PLAIN)]
-    return [*rates.values(), *ratios, *(figure(f"{kind}, idle ping, {wire}", "ms", s) for kind, s in idle.items())]
-
-
-def _connect(stack: ExitStack, beds: dict[str, Lab], work: Path) -> None:
-    for gateway, network in bed.NETWORKS.items():
-        peer = bed.other(gateway)
-        beds[PLAIN].ip(peer, f"route add {network} via {bed.GATEWAYS[gateway]}")
-    stack.enter_context(libipsec(beds[RIVAL], work))
-    stack.enter_context(pair.twinbore(beds[OURS], work))
-
-
-def _plural(streams: int) -> str:
-    return f"{streams} stream" if streams == 1 else f"{streams} streams"
+        beds = {kind: stack.enter_context(connected(both(kind), work, wire=wire)) for kind in available(Kind)}
+        measurements = []
+        for streams in STREAMS[wire]:
+            what = tcp_name(wire, streams)
+            for kind, bed in beds.items():
+                take = partial(tcp_samples, bed, kind.value, what, settings.seconds, streams)
+                measurements.append(Measurement(f"{kind.value}, {what}", take))
+        figures = interleaved(settings, measurements)
+    for rival in (Kind.STOCK, Kind.WIREGUARD, Kind.PLAIN):
+        add_ratio(figures, Kind.OURS.value, rival.value, tcp_name(wire))
+    return figures
