@@ -40,7 +40,7 @@ _LEAST: Final = 1_000.0
 _MOST: Final = 2_000_000.0
 _SENDABLE: Final = 0.9
 _NEARLY: Final = 4 * LOSS_LIMIT
-_GUESSES: Final = {Kind.PLAIN: 200_000.0, Kind.STOCK: 50_000.0, Kind.WIREGUARD: 50_000.0, Kind.OURS: 200_000.0}
+_GUESSES: Final = {Kind.PLAIN: 500_000.0, Kind.STOCK: 50_000.0, Kind.WIREGUARD: 50_000.0, Kind.OURS: 200_000.0}
 """Where a search begins; a bad guess costs time only."""
 _RECOVERY_SECONDS: Final = 60.0
 

@@ -1,8 +1,9 @@
 //! When how many packets are due.
 //!
-//! The sender wakes every [`TICK`] and sends what is due by then. When it was kept from running it catches up at twice the
-//! rate at most: a larger burst would overflow the queues behind it, and the loss would be the sender's own doing. What it
-//! could not catch up with until the end was never offered, which the report of what was sent shows.
+//! The sender wakes every [`TICK`] and sends what is due by then. When it was kept from running it catches up, but at twice
+//! the rate at most and never with more at once than in two ticks: a larger burst would overflow the queues behind it, and
+//! the loss would be the sender's own doing. What it could not catch up with until the end was never offered, which the
+//! report of what was sent shows.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 use crate::cli::Load;
 
 pub const TICK: Duration = Duration::from_micros(200);
+/// Between bursts that catch up.
+const SHORT: Duration = Duration::from_micros(50);
 const CATCHING_UP: f64 = 2.0;
 
 /// What was sent, and in what time.
@@ -28,7 +31,7 @@ impl Sent {
 /// How many to send now, `elapsed` after the beginning and `pause` after the last time, when `sent` have been sent.
 fn due(rate: f64, elapsed: Duration, pause: Duration, sent: u64) -> usize {
     let planned = (rate * elapsed.as_secs_f64()) as u64;
-    let burst = (CATCHING_UP * rate * pause.as_secs_f64()).ceil();
+    let burst = (CATCHING_UP * rate * pause.min(TICK).as_secs_f64()).ceil();
     planned.saturating_sub(sent).min(burst as u64) as usize
 }
 
@@ -51,7 +54,9 @@ pub fn pace<E>(load: &Load, mut send: impl FnMut(usize) -> Result<usize, E>) -> 
         if elapsed >= load.duration {
             return Ok(Sent { packets, elapsed });
         }
-        thread::sleep(rest(begin.elapsed()));
+        let now = begin.elapsed();
+        let behind = load.rate * now.as_secs_f64() - packets as f64 > load.rate * TICK.as_secs_f64();
+        thread::sleep(if behind { SHORT } else { rest(now) });
     }
 }
 
@@ -70,7 +75,8 @@ mod tests {
     #[test]
     fn a_late_sender_catches_up_at_twice_the_rate() {
         assert_eq!(due(100_000.0, Duration::from_secs(1), TICK, 0), 40);
-        assert_eq!(due(100_000.0, Duration::from_secs(1), 3 * TICK, 0), 120);
+        assert_eq!(due(100_000.0, Duration::from_secs(1), TICK / 2, 0), 20);
+        assert_eq!(due(100_000.0, Duration::from_secs(1), 30 * TICK, 0), 40);
     }
 
     #[test]
