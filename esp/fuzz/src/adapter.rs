@@ -167,14 +167,10 @@ impl End {
         let batch =
             Batch { tables: &self.tables, worker: 0, shard: &self.shard, events: &self.events.0, now: self.now };
         let mut tuns = Tuns { tunnels: &self.tunnels, shard: &self.shard, packets: Vec::new() };
-        let mut arena: Vec<u8> = datagrams.iter().flat_map(|(_, octets)| octets.clone()).collect();
-        let mut start = 0;
         for (datagram, octets) in datagrams {
-            let at = start..start + octets.len();
-            start = at.end;
-            self.inbound.datagram(&batch, &mut arena, at, datagram, &self.ike, &mut tuns);
+            self.inbound.datagram(&batch, &mut octets.clone(), datagram, &self.ike, &mut tuns);
         }
-        self.inbound.flush(&arena, &mut tuns);
+        self.inbound.flush(&mut tuns);
         tuns.packets
     }
 
