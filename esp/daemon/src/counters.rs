@@ -1,7 +1,7 @@
 //! Counters of packets, and of every drop with its reason.
 //!
-//! A worker counts into shards of its own (one for itself, one for each TUN queue), so that counting contends with
-//! nobody; readers add the shards up. A snapshot is not atomic across counters, each of which only grows.
+//! A thread counts into shards of its own (one for itself, one for each tunnel), so that counting contends with nobody and
+//! takes no locked instruction; readers add the shards up. A snapshot is not atomic across counters, each of which only grows.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,7 +89,12 @@ counter_set! {
     }
 }
 
-/// One worker's share of the counters.
+/// Adds to a counter of which the calling thread is the only writer.
+fn count(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+/// One thread's share of the counters: nobody else may add to it.
 #[derive(Debug, Default)]
 pub struct Shard {
     drops: [AtomicU64; DropReason::ALL.len()],
@@ -98,15 +103,15 @@ pub struct Shard {
 
 impl Shard {
     pub fn dropped(&self, reason: DropReason, packets: u64) {
-        self.drops[reason as usize].fetch_add(packets, Ordering::Relaxed);
+        count(&self.drops[reason as usize], packets);
     }
 
     pub fn add(&self, total: Total, n: u64) {
-        self.totals[total as usize].fetch_add(n, Ordering::Relaxed);
+        count(&self.totals[total as usize], n);
     }
 }
 
-/// One worker's share of a TUN's counters.
+/// One thread's share of a TUN's counters: nobody else may add to it.
 #[derive(Debug, Default)]
 pub struct TunShard {
     rx_packets: AtomicU64,
@@ -118,17 +123,17 @@ pub struct TunShard {
 
 impl TunShard {
     pub fn received(&self, packets: u64, bytes: u64) {
-        self.rx_packets.fetch_add(packets, Ordering::Relaxed);
-        self.rx_bytes.fetch_add(bytes, Ordering::Relaxed);
+        count(&self.rx_packets, packets);
+        count(&self.rx_bytes, bytes);
     }
 
     pub fn sent(&self, packets: u64, bytes: u64) {
-        self.tx_packets.fetch_add(packets, Ordering::Relaxed);
-        self.tx_bytes.fetch_add(bytes, Ordering::Relaxed);
+        count(&self.tx_packets, packets);
+        count(&self.tx_bytes, bytes);
     }
 
     pub fn dropped(&self, reason: DropReason, packets: u64) {
-        self.drops[reason as usize].fetch_add(packets, Ordering::Relaxed);
+        count(&self.drops[reason as usize], packets);
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Source {
 pub struct Received {
     pub count: usize,
     pub octets: usize,
-    /// All slots were used: there may be more.
+    /// There may be more: all slots were used, or datagrams come quickly enough to be merged.
     pub more: bool,
 }
 
@@ -124,7 +124,8 @@ impl Receiver {
             _ if count < offered / 4 => (offered / 2).max(FEWEST),
             _ => offered,
         };
-        Ok(Received { count, octets, more: count == offered })
+        // While a merged datagram is worked on the next arrives: asking again is cheaper than waiting for it.
+        Ok(Received { count, octets, more: merged || count == offered })
     }
 
     /// Where datagram `index` of the last batch is in the arena, and where it came from; `None` when it is not IP.
