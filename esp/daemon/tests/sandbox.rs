@@ -68,12 +68,16 @@ fn map(protection: libc::c_int) {
 fn case() {
     let Ok(wanted) = env::var(CASE) else { return };
     let (_, list, work) = FORBIDDEN.into_iter().chain(ALLOWED).find(|(name, ..)| *name == wanted).unwrap();
-    // A thread that was there before the filter is bound by it as well.
+    // A thread that was there before the filter is bound by it as well. It must be through its own start by then, for
+    // which libc and the standard library make calls that the helper, which has no threads, is not allowed.
+    let (ready, is_ready) = std::sync::mpsc::channel::<()>();
     let (start, started) = std::sync::mpsc::channel::<()>();
     let thread = thread::spawn(move || {
+        ready.send(()).unwrap();
         started.recv().unwrap();
         work();
     });
+    is_ready.recv().unwrap();
     harden().unwrap();
     install(&list, mode()).unwrap();
     start.send(()).unwrap();
