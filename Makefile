@@ -50,7 +50,7 @@ test-rust: setup ## Tests of twinbore-esp (root: real TUN devices)
 	@$(CARGO) test $(CARGO_FLAGS) --quiet --test datapath_netns -- --ignored --test-threads 1
 
 .PHONY: fuzz
-fuzz: setup ## Fuzz twinbore-esp, FUZZ_SECONDS (8) for each target
+fuzz: setup ## Fuzz twinbore-esp, FUZZ_SECONDS (5) for each target
 	@echo "== fuzz"
 	@scripts/fuzz
 

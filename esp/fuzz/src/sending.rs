@@ -182,12 +182,18 @@ impl Rules<'_> {
     }
 }
 
-/// TCP to port 5201 in 10.0.0.0/8, UDP from 10.0.0.0/16, IPv6 from 2001:db8::1; from 2001:db8::2 there is no SA.
+/// TCP to port 5201 in 10.0.0.0/8, UDP from 10.0.0.0/16, IPv6 from 2001:db8::1; from 2001:db8::2 there is no SA, and from 2001:db8::
+/// nothing may leave, whatever the policies after it allow.
 fn tables(sas: &[Arc<Sa>]) -> Tables {
     let prefix = |text: &str, length| IpPrefix::new(text.parse().unwrap(), length).unwrap();
     let selector = |proto, src, dst| Selector { proto, ..Selector::prefixes(src, dst) };
     let (v4, v6) = (prefix("0.0.0.0", 0), prefix("::", 0));
-    let with = |selector, sa: Option<usize>| OutboundPolicy { selector, sa: sa.map(|index| Arc::clone(&sas[index])) };
+    let with = |selector, sa: Option<usize>| OutboundPolicy {
+        selector,
+        sa: sa.map(|index| Arc::clone(&sas[index])),
+        discard: false,
+    };
+    let discard = |selector| OutboundPolicy { selector, sa: None, discard: true };
     let port = PortMatch { value: 5201, mask: 0xffff };
     let tcp = Selector { dst_port: port, ..selector(6, prefix("10.0.0.0", 8), v4) };
     let policies = vec![
@@ -195,6 +201,8 @@ fn tables(sas: &[Arc<Sa>]) -> Tables {
         with(selector(17, prefix("10.0.0.0", 16), v4), Some(UDP)),
         with(selector(0, prefix("2001:db8::1", 128), v6), Some(V6)),
         with(selector(0, prefix("2001:db8::2", 128), v6), None),
+        discard(selector(0, prefix("2001:db8::", 128), v6)),
+        with(selector(0, prefix("2001:db8::", 128), v6), Some(V6)),
     ];
     let mut tables = Tables::new();
     tables.set_outbound(IF_ID, Outbound { policies });
