@@ -99,7 +99,8 @@ class PacketFilter:
 
     * `allowed_sources`: (device, prefixes): what arrives on the device from another source is dropped and counted.
     * `denied_sources`: (device, prefixes): what arrives on the device from one of these is dropped and counted.
-    * `clamp_mss`: (device, bytes): the MSS option of SYN segments through the device, either way, is lowered to it.
+    * `clamp_mss`: (device, bytes): the MSS option of SYN segments over IPv4 through the device, either way, is lowered
+      to it; over IPv6 to 20 less, by which its header is longer.
     """
 
     netns: str

@@ -35,20 +35,24 @@ table inet twinbore {
   }
   chain mss {
     type filter hook forward priority mangle; policy accept;
-    iifname { "t3" } tcp flags & (syn | rst) == syn tcp option maxseg size > 1300 tcp option maxseg size set 1300
-    oifname { "t3" } tcp flags & (syn | rst) == syn tcp option maxseg size > 1300 tcp option maxseg size set 1300
-    iifname { "t1", "t2" } tcp flags & (syn | rst) == syn tcp option maxseg size > 1379 tcp option maxseg size set 1379
-    oifname { "t1", "t2" } tcp flags & (syn | rst) == syn tcp option maxseg size > 1379 tcp option maxseg size set 1379
+    meta nfproto ipv4 iifname { "t3" } SYN > 1300 tcp option maxseg size set 1300
+    meta nfproto ipv4 oifname { "t3" } SYN > 1300 tcp option maxseg size set 1300
+    meta nfproto ipv6 iifname { "t3" } SYN > 1280 tcp option maxseg size set 1280
+    meta nfproto ipv6 oifname { "t3" } SYN > 1280 tcp option maxseg size set 1280
+    meta nfproto ipv4 iifname { "t1", "t2" } SYN > 1379 tcp option maxseg size set 1379
+    meta nfproto ipv4 oifname { "t1", "t2" } SYN > 1379 tcp option maxseg size set 1379
+    meta nfproto ipv6 iifname { "t1", "t2" } SYN > 1359 tcp option maxseg size set 1359
+    meta nfproto ipv6 oifname { "t1", "t2" } SYN > 1359 tcp option maxseg size set 1359
   }
 }
-"""
+""".replace("SYN", "tcp flags & (syn | rst) == syn tcp option maxseg size")
 
 
 def test_the_whole_script() -> None:
     ruleset = render(FILTER)
     values = {"source_denied.t1": Counter(3, 7), "gone.t9": Counter(1, 1)}
     assert ruleset.script(values) == SCRIPT.replace("FINGERPRINT", ruleset.fingerprint)
-    assert ruleset.rules == 8
+    assert ruleset.rules == 12
 
 
 def test_the_fingerprint_follows_the_content_only() -> None:

@@ -27,6 +27,8 @@ DENIED: Final = "source_denied"
 
 _DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\Z")
 _MSS_MIN, _MSS_MAX = 88, 65495
+_IPV6_HEADER_EXCESS = 20
+"""Octets by which IPv6's header is longer than IPv4's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,10 @@ def _clamps(clamp_mss: Iterable[tuple[str, int]]) -> list[str]:
             raise ValueError(f"MSS {size} of {device}: must be from {_MSS_MIN} to {_MSS_MAX}")
         by_size.setdefault(size, []).append(f'"{_device(device)}"')
     return [
-        f"{key} {_set(sorted(devices))} "
-        f"tcp flags & (syn | rst) == syn tcp option maxseg size > {size} tcp option maxseg size set {size}"
+        f"meta nfproto {family} {key} {_set(sorted(devices))} "
+        f"tcp flags & (syn | rst) == syn tcp option maxseg size > {mss} tcp option maxseg size set {mss}"
         for size, devices in sorted(by_size.items())
+        for family, mss in (("ipv4", size), ("ipv6", size - _IPV6_HEADER_EXCESS))
         for key in ("iifname", "oifname")
     ]
 
