@@ -34,7 +34,7 @@ pub fn tcp(script: &mut Script<'_>) -> Vec<u8> {
     let mut upper = vec![0; 20 + options];
     upper[..4].copy_from_slice(&[0x9c, 0x40 + flow, 0x14, 0x51]);
     upper[4..8].copy_from_slice(&(u32::MAX - 2000).wrapping_add(index * size as u32).to_be_bytes());
-    upper[12] = ((20 + options) / 4 << 4) as u8;
+    upper[12] = (((20 + options) / 4) << 4) as u8;
     upper[13] = script.pick(&[0x10, 0x10, 0x10, 0x18, 0x11, 0x02, 0x90]);
     upper[14] = 0x20;
     upper.extend(payload);
