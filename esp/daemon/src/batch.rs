@@ -71,7 +71,8 @@ pub struct SendReport {
     pub sent: usize,
     pub queue_full: usize,
     pub failed: usize,
-    /// The packets exceed this path MTU: the kernel fragmented them.
+    /// What was learned about the path: its MTU, which the packets exceed so that the kernel fragmented them, or which
+    /// is larger than it was before.
     pub path_mtu: Option<u32>,
     /// The offload refused the burst, which went packet by packet.
     pub fell_back: bool,

@@ -3,16 +3,20 @@
 //! The offload can fail in use, and no packet may be lost for it: the burst is then sent packet by packet. EIO says that
 //! the device cannot checksum segments (linux `udp_send_skb`), and EINVAL, once the packets themselves go through, that
 //! the kernel does not take the option: both switch the offload off for good. EMSGSIZE says that one segment exceeds the
-//! path MTU (EINVAL before Linux 5.11): the kernel will fragment the single packets, and the MTU is reported so that inner
-//! senders can be told.
+//! path MTU (EINVAL before Linux 5.11): the kernel will fragment the single packets.
+//!
+//! Whatever exceeds the path MTU is reported, in bursts or alone, encapsulated in UDP or not ([`super::path`]), so that
+//! inner senders can be told.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::control::{self, ControlBuffer};
+use super::path::Paths;
 use super::socket::Sockets;
 use super::sys;
 use crate::batch::{Burst, Link, SendReport};
@@ -25,22 +29,34 @@ const PATIENCE: i32 = 2;
 pub struct SocketLink {
     sockets: Arc<Sockets>,
     segmentation: Arc<AtomicBool>,
+    paths: Paths,
 }
 
 impl SocketLink {
     /// A link over a worker's sockets. `segmentation` says whether UDP_SEGMENT is used; all links share it, so that one
     /// that finds it unusable switches it off for all and is the only one to report that.
     pub fn new(sockets: Arc<Sockets>, segmentation: Arc<AtomicBool>) -> SocketLink {
-        SocketLink { sockets, segmentation }
+        SocketLink { sockets, segmentation, paths: Paths::new(sys::path_mtu) }
     }
 
-    fn socket(&self, burst: &Burst<'_>) -> Option<BorrowedFd<'_>> {
-        match (burst.encap.is_some(), burst.dst.is_ipv4()) {
-            (true, true) => Some(self.sockets.udp4.as_fd()),
-            (true, false) => self.sockets.udp6.as_ref().map(AsFd::as_fd),
-            (false, true) => Some(self.sockets.raw4.as_fd()),
-            (false, false) => self.sockets.raw6.as_ref().map(AsFd::as_fd),
+    /// What was learned about the path of a burst; by asking anew when its packets were refused.
+    fn learned(&mut self, burst: &Burst<'_>, refused: bool) -> Option<u32> {
+        let outer =
+            burst.segment + if burst.dst.is_ipv4() { 20 } else { 40 } + if burst.encap.is_some() { 8 } else { 0 };
+        let now = Instant::now();
+        if refused {
+            return self.paths.refresh(burst.src, burst.dst, now).filter(|mtu| outer > *mtu as usize);
         }
+        self.paths.news(burst.src, burst.dst, outer, now)
+    }
+}
+
+fn socket<'a>(sockets: &'a Sockets, burst: &Burst<'_>) -> Option<BorrowedFd<'a>> {
+    match (burst.encap.is_some(), burst.dst.is_ipv4()) {
+        (true, true) => Some(sockets.udp4.as_fd()),
+        (true, false) => sockets.udp6.as_ref().map(AsFd::as_fd),
+        (false, true) => Some(sockets.raw4.as_fd()),
+        (false, false) => sockets.raw6.as_ref().map(AsFd::as_fd),
     }
 }
 
@@ -48,21 +64,28 @@ impl Link for SocketLink {
     fn send(&mut self, burst: &Burst<'_>) -> SendReport {
         let count = burst.octets.len().div_ceil(burst.segment);
         assert!(count <= MAX_SEGMENTS, "a burst of {count} packets is more than one send takes");
-        let Some(socket) = self.socket(burst) else { return SendReport { failed: count, ..SendReport::default() } };
+        let sockets = Arc::clone(&self.sockets);
+        let Some(socket) = socket(&sockets, burst) else {
+            return SendReport { failed: count, ..SendReport::default() };
+        };
         if burst.encap.is_none() || count == 1 || !self.segmentation.load(Ordering::Relaxed) {
-            return send_each(socket, burst, count);
+            let mut report = send_each(socket, burst, count);
+            if report.sent > 0 {
+                report.path_mtu = self.learned(burst, false);
+            }
+            return report;
         }
         let error = match retry_full(socket, || send_segmented(socket, burst)) {
-            Ok(()) => return SendReport { sent: count, ..SendReport::default() },
+            Ok(()) => {
+                return SendReport { sent: count, path_mtu: self.learned(burst, false), ..SendReport::default() };
+            }
             Err(error) => error,
         };
         match error.raw_os_error() {
             Some(libc::EIO | libc::EMSGSIZE | libc::EINVAL | libc::EOPNOTSUPP) => {
                 let mut report = send_each(socket, burst, count);
                 report.fell_back = true;
-                let mtu = sys::path_mtu(burst.src, burst.dst).ok();
-                let outer = burst.segment + if burst.dst.is_ipv4() { 28 } else { 48 };
-                report.path_mtu = mtu.filter(|mtu| outer > *mtu as usize);
+                report.path_mtu = self.learned(burst, true);
                 let unsupported = error.raw_os_error() != Some(libc::EMSGSIZE) && report.path_mtu.is_none();
                 if unsupported && report.sent > 0 && self.segmentation.swap(false, Ordering::Relaxed) {
                     report.offload_disabled = Some(("udp_gso", error.to_string()));
@@ -221,6 +244,24 @@ mod tests {
         assert_eq!(first.offload_disabled.unwrap().0, "udp_gso");
         assert_eq!(received(&peer).concat(), octets);
         assert_eq!(link.send(&burst(port, &octets)), SendReport { sent: 3, ..SendReport::default() });
+    }
+
+    /// One octet too many for the path of the raw and of the UDP socket, alone and in bursts.
+    #[test]
+    fn what_exceeds_the_path_is_reported_however_it_is_sent() {
+        let (mut link, _peer, port) = loopback();
+        link.paths = Paths::new(|_, _| Ok(1400));
+        let octets = [5; 3000];
+        let mut told = |encap, segment: usize, count| {
+            let burst = Burst { encap, segment, octets: &octets[..segment * count], ..burst(port, &octets) };
+            link.send(&burst).path_mtu
+        };
+        let encap = Some(Encap { src_port: 4500, dst_port: port });
+        for count in [1, 2] {
+            assert_eq!([told(encap, 1372, count), told(encap, 1373, count)], [None, Some(1400)]);
+        }
+        // The stand-in for the raw socket has no port to send to.
+        assert_eq!(told(None, 1381, 1), None, "what was not sent");
     }
 
     #[test]
