@@ -14,8 +14,8 @@ const NAME: usize = 64;
 /// Of the salt that follows the AES key of rfc4106(gcm(aes)).
 const SALT_BITS: u32 = 32;
 
-/// The algorithm attributes of a message, as far as they are there.
-#[derive(Clone, Copy, Debug, Default)]
+/// The algorithm attributes of a message, as far as they are there. They hold keys, hence no `Debug`.
+#[derive(Clone, Copy, Default)]
 pub struct Algorithms<'a> {
     pub aead: Option<&'a [u8]>,
     pub crypt: Option<&'a [u8]>,

@@ -4,6 +4,7 @@
 //! change what an SA or policy means and that the data path does not implement (marks, compression, transport mode) are
 //! refused here; others are ignored, as the kernel ignores what it does not know.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use zeroize::Zeroizing;
@@ -47,7 +48,6 @@ pub struct PolicyId {
 }
 
 /// NEWSA or UPDSA.
-#[derive(Debug)]
 pub struct SaRequest {
     pub id: SaId,
     pub src: IpAddr,
@@ -68,6 +68,19 @@ pub struct SaRequest {
     pub copy_dscp: bool,
     /// All attributes but replay state and lifetime, as GETSA returns them. They hold keys.
     pub attributes: Zeroizing<Vec<u8>>,
+}
+
+/// Without the attributes, which hold keys.
+impl fmt::Debug for SaRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaRequest")
+            .field("id", &self.id)
+            .field("src", &self.src)
+            .field("if_id", &self.if_id)
+            .field("suite", &self.suite)
+            .field("encap", &self.encap)
+            .finish_non_exhaustive()
+    }
 }
 
 /// NEWPOLICY or UPDPOLICY.

@@ -5,6 +5,7 @@
 //! it again with what it read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -37,7 +38,6 @@ pub struct Larval {
 }
 
 /// An installed SA.
-#[derive(Debug)]
 pub struct Installed {
     pub sa: Arc<Sa>,
     pub info: SaInfo,
@@ -53,6 +53,13 @@ pub struct Installed {
     age_before: u64,
     /// Unix seconds.
     added: u64,
+}
+
+/// Without the attributes, which hold keys.
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installed").field("sa", &self.sa).field("direction", &self.direction).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

@@ -102,3 +102,18 @@ fn keys_that_do_not_fit_are_refused() {
     assert_eq!(sad.add(sa_request(0xff, true), generation(), NOW).unwrap_err().errno, libc::EINVAL);
     assert_eq!(sad.installed().count(), 0);
 }
+
+/// The key's first octets in the form that `Debug` gives to octets.
+#[test]
+fn nothing_that_can_be_printed_shows_a_key() {
+    let request = sa_request(0x100, false);
+    let (_, aead) =
+        attributes(&request.attributes).map(Result::unwrap).find(|(kind, _)| *kind == attr::ALG_AEAD).unwrap();
+    let key = format!("{:?}", &aead[72..76]);
+    let key = key.trim_matches(['[', ']']).to_owned();
+    assert!(format!("{:?}", &request.attributes[..]).contains(&key), "this test can find it");
+    assert!(!format!("{request:?}").contains(&key));
+    let mut sad = Sad::default();
+    sad.add(request, generation(), NOW).unwrap();
+    assert!(!format!("{sad:?}").contains(&key));
+}
