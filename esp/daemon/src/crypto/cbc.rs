@@ -66,6 +66,8 @@ impl CbcHmac {
             encrypt: AesKey::expand(encryption, AES_set_encrypt_key)?,
             decrypt: AesKey::expand(encryption, AES_set_decrypt_key)?,
             iv: AesKey::expand(iv_key, AES_set_encrypt_key)?,
+            // Boxed, it is not copied about; but the library returns it by value, and where it lay on the stack before it
+            // was boxed its hash states stay until something else is written there. The interface offers no other way.
             authenticate: Box::new(hmac::Key::new(algorithm, authentication)),
             icv_len: auth.icv_len(),
         })

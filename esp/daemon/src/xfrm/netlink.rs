@@ -5,6 +5,8 @@
 //!
 //! References: linux/netlink.h, linux/rtnetlink.h.
 
+use std::fmt;
+
 use zeroize::Zeroizing;
 
 use super::Refusal;
@@ -55,10 +57,17 @@ impl Header {
 }
 
 /// A request: its header, and the octets after it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Message<'a> {
     pub header: Header,
     pub body: &'a [u8],
+}
+
+/// Without the octets, which may hold keys.
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("header", &self.header).finish_non_exhaustive()
+    }
 }
 
 /// Splits a datagram into its messages. A header that does not fit gives `Err` with what could be read of it, and ends
