@@ -139,7 +139,9 @@ def test_ten_thousand_rekeys_leave_nothing_behind(sites: tuple[UserSite, UserSit
     assert report.lost == 0, (report, [site.drops() for site in sites])
     for old, new in zip(before, after, strict=True):
         assert (new.sas, new.policies, new.larval) == (4, 3, 0)
-        assert (new.descriptors, new.threads) == (old.descriptors, old.threads)
+        # A connection of the control socket may just have been open at either time.
+        assert abs(new.descriptors - old.descriptors) <= 1
+        assert new.threads <= old.threads + 1
         assert new.resident_kib - old.resident_kib < GROWTH_KIB
     assert all(site.drops() == {} for site in sites)
 

@@ -310,7 +310,7 @@ def test_queries_print_tables_and_json(site: UserSite) -> None:
     stats = json.loads(run([DAEMON, "stats", "--json", *socket_option]))
     assert set(stats) == {"counters", "drops", "xfrm"}
     assert "counters.tun_reads" in run([DAEMON, "stats", *socket_option])
-    features = dict(line.split() for line in run([DAEMON, "features", *socket_option]).splitlines())
+    features = dict(line.split(maxsplit=1) for line in run([DAEMON, "features", *socket_option]).splitlines())
     assert set(features) == set(site.control("hello")["features"])
     logged = [line for line in site.daemon_log().splitlines() if "features: " in line]
     assert all(f"{name} {value}" in logged[0] for name, value in features.items())

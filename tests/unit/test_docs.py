@@ -32,8 +32,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_targets_exist(page: Path) -> None:
     shown = code(page.read_text())
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", shown)) <= targets
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z0-9]+)*)", shown)) <= targets
     commands = set(re.findall(r"(?:^|[`/# ])twinbore ((?!is\b)[a-z]+)\b", shown, flags=re.MULTILINE))
     assert commands <= main.commands.keys()
 
