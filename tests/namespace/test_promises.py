@@ -93,10 +93,14 @@ def test_traffic_survives_the_death_of_charon(scenario: Scenario) -> None:
 
 
 def test_tunnels_come_back_when_the_esp_daemon_dies(scenario: Scenario) -> None:
-    """twinbore-esp takes charon with it; both are started again without an operator."""
+    """twinbore-esp takes charon with it; both are started again without an operator.
+
+    The customer's second charon uses the port 14500: where it can be reached is known from its lost SA only.
+    """
     os.kill(pid_of(scenario, "esp/twinbore-esp.pid"), signal.SIGKILL)
     scenario.within(10, "the loss is noticed", lambda: not both_up(scenario))
-    scenario.within(RECOVERY_SECONDS, "both tunnels are UP again", lambda: both_up(scenario))
+    # Sooner than the customer's dead peer detection could have been the cause.
+    scenario.within(20, "both tunnels are UP again", lambda: both_up(scenario))
     report = Probe(scenario.lab.name("lan"), VPC_HOST_ADDRESS, interval=0.01, count=100).wait()
     assert report.lost == 0, report
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-PAUSES_SECONDS: Final = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
+PAUSES_SECONDS: Final = (0.1, 0.25, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS: Final = 60.0
 
 log = structlog.get_logger("engines")

@@ -46,7 +46,7 @@ def test_failures_make_the_pause_grow_and_success_ends_it(pauses: list[float]) -
     asyncio.run(scenario())
     assert len(attempts) == 4
     restarts = [seconds for seconds in pauses if seconds]
-    assert restarts == [0.1, 1.0, 2.0, 5.0]
+    assert restarts == [0.1, 0.25, 1.0, 2.0]
 
 
 def test_a_process_that_keeps_ending_waits_longer_each_time(pauses: list[float]) -> None:
@@ -72,7 +72,7 @@ def test_a_process_that_keeps_ending_waits_longer_each_time(pauses: list[float])
         await end()
 
     asyncio.run(scenario())
-    assert [seconds for seconds in pauses if seconds] == [1.0, 2.0, 0.1]
+    assert [seconds for seconds in pauses if seconds] == [0.25, 1.0, 0.1]
 
 
 def test_cancel(pauses: list[float]) -> None:

@@ -46,6 +46,8 @@ UNNEGOTIATED: Final = frozenset(
 IDENTITY: Final = frozenset({"local_addrs", "remote_addrs", "local", "remote", "version"})
 """Settings that say between whom an SA is: when they change, it must not live on."""
 
+NAT_TRAVERSAL_PORT: Final = 4500
+
 _DPD_ACTIONS: Final = {"clear": "clear", "restart": "restart", "none": "clear"}
 
 
@@ -94,6 +96,11 @@ def connection(tunnel: IkeTunnel, version: int, support: Support) -> Section:
         "remote": {"auth": "psk", "id": tunnel.remote_identity or "%any"},
         "children": {name: _child(tunnel, version, support)},
     }
+
+
+def at_port(port: int) -> Section:
+    """Settings of a connection that starts IKE at a port of the peer other than 500: from 4500, with NAT traversal."""
+    return {"local_port": str(NAT_TRAVERSAL_PORT), "remote_port": str(port)}
 
 
 def _child(tunnel: IkeTunnel, version: int, support: Support) -> Section:

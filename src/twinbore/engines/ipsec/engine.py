@@ -26,6 +26,7 @@ from twinbore.engines.base import EngineError
 from twinbore.engines.ipsec import work
 from twinbore.engines.ipsec.charon import Charon
 from twinbore.engines.ipsec.charon_config import (
+    at_port,
     connection,
     connection_names,
     key_id,
@@ -35,6 +36,7 @@ from twinbore.engines.ipsec.charon_config import (
 from twinbore.engines.ipsec.fingerprints import Due, Ledger
 from twinbore.engines.ipsec.proposals import EVERYTHING, NoProposal, Support
 from twinbore.engines.ipsec.reasons import Reasons
+from twinbore.engines.ipsec.resume import Resume
 from twinbore.engines.ipsec.status import IkeSa, ike_status
 from twinbore.engines.ipsec.vici import Section, ViciError, ViciEvents, ViciSession, ViciUnreachable
 from twinbore.engines.restarter import Restarter
@@ -43,7 +45,6 @@ from twinbore.model.observed import Changes, Failure, IkeStatus
 
 EVENTS: Final = ("ike-updown", "child-updown", "ike-rekey", "child-rekey", "log")
 INITIATE_PAUSE_SECONDS: Final = 10.0
-RESUME_SECONDS: Final = 60.0
 PARALLEL_WORK: Final = 8
 
 log = structlog.get_logger("ipsec")
@@ -70,7 +71,7 @@ class IpsecEngine:
         )
         self._run_dir = run_dir
         self._ledger_file = run_dir / "loaded.json"
-        self._up_file = run_dir / "up"
+        self._resume = Resume(run_dir / "up", clock)
         self._on_event = on_event
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -83,9 +84,6 @@ class IpsecEngine:
         self._settled: dict[str, tuple[IkeTunnel, frozenset[str]]] = {}
         self._plan: IpsecPlan | None = None
         self._initiated: dict[str, float] = {}
-        self._up: set[str] | None = None
-        self._resume: set[str] = set()
-        self._resume_until = float("-inf")
         self._works: dict[str, asyncio.Task[None]] = {}
         self._parallel = asyncio.Semaphore(PARALLEL_WORK)
         self._restarter = Restarter("charon", self._bring_back, (EngineError, ViciError, ViciUnreachable), clock)
@@ -134,7 +132,8 @@ class IpsecEngine:
             ike_status(name, by_tunnel.get(name, ()), self._reasons.of(name), self._reasons.waiting(name))
             for name in names
         )
-        self._remember_up({s.name for s in statuses if s.child_installed and s.ike_version == "ikev2"})
+        if self._ledger is not None:
+            self._resume.observed(statuses)
         return statuses
 
     async def close(self) -> None:
@@ -148,8 +147,8 @@ class IpsecEngine:
         async with self._turn:
             stopped = await self._charon.stop()
             self._charon.remove_files()
-            for file in (self._ledger_file, self._up_file):
-                file.unlink(missing_ok=True)
+            self._ledger_file.unlink(missing_ok=True)
+            self._resume.forget()
         return Changes(("stopped charon",) if stopped else ())
 
     # charon's life ---------------------------------------------------------------------------------------------------
@@ -164,8 +163,7 @@ class IpsecEngine:
         if await self._charon.start():
             self._restarter.started()
             self._reasons.reset()
-            self._resume = self._remembered_up()
-            self._resume_until = self._clock() + RESUME_SECONDS
+            self._resume.charon_started()
             log.info("charon started", pid=process.pid)
         else:
             log.info("charon adopted", pid=process.pid)
@@ -276,7 +274,7 @@ class IpsecEngine:
         wanted = [
             t
             for t in tunnels
-            if (t.initiate or t.name in self._resume) and t.remote_address and "ikev2" in t.options.ike_versions
+            if (t.initiate or self._resume.wants(t.name)) and t.remote_address and "ikev2" in t.options.ike_versions
         ]
         if not wanted:
             return []
@@ -289,11 +287,24 @@ class IpsecEngine:
                 continue
             self._initiated[tunnel.name] = now
             try:
-                await work.initiate(self._session, tunnel.name)
+                await self._call(tunnel)
                 started.append(f"started IKE of {tunnel.name}")
             except ViciError as error:
                 self._reasons.note(tunnel.name, f"IKE could not be started: {error}")
         return started
+
+    async def _call(self, tunnel: IkeTunnel) -> None:
+        """Start IKE with a tunnel's peer, once at the port where a NAT showed it last if it was up before."""
+        port = self._resume.take_port(tunnel.name)
+        if port is None:
+            await work.initiate(self._session, tunnel.name)
+            return
+        body = connection(tunnel, 2, self._support)
+        await self._session.request("load-conn", {tunnel.name: {**body, **at_port(port)}})
+        try:
+            await work.initiate(self._session, tunnel.name)
+        finally:
+            await self._session.request("load-conn", {tunnel.name: body})
 
     async def _unload(self, plan: IpsecPlan) -> Changes:
         ledger = self._current_ledger()
@@ -367,22 +378,6 @@ class IpsecEngine:
     def _peer_is_known(self, name: str) -> bool:
         tunnels = self._plan.tunnels if self._plan else ()
         return any(t.name == tunnel_name(name) and t.remote_address is not None for t in tunnels)
-
-    def _remember_up(self, up: set[str]) -> None:
-        """Which tunnels are up, or shall come back up, in a file: it must outlive the agent and charon both."""
-        if self._ledger is None:
-            return
-        self._resume = self._resume - up if self._clock() < self._resume_until else set()
-        names = up | self._resume
-        if names != self._up:
-            self._up_file.write_text("".join(f"{name}\n" for name in sorted(names)))
-            self._up = names
-
-    def _remembered_up(self) -> set[str]:
-        try:
-            return set(self._up_file.read_text().split())
-        except FileNotFoundError:
-            return set()
 
     def _current_ledger(self) -> Ledger:
         if self._ledger is None:
