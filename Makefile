@@ -70,6 +70,8 @@ lint: setup ## ruff, mypy, rustfmt, clippy
 	fi
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	    echo "== cargo clippy"; $(CARGO) clippy $(CARGO_FLAGS) --quiet --all-targets -- -D warnings; \
+	    RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --manifest-path esp/fuzz/Cargo.toml --target-dir esp/target --locked \
+	        --quiet --all-targets -- -D warnings; \
 	else \
 	    echo "== cargo clippy: not part of this toolchain (Debian's has none), left out"; \
 	fi

@@ -111,7 +111,11 @@ mod tests {
 
     use super::*;
 
-    const SIZES: [u32; 8] = [1, 32, 33, 64, 128, 1024, 2048, 4096];
+    const SIZES: [u32; 11] = [1, 2, 31, 32, 33, 64, 100, 128, 1024, 2048, 4096];
+
+    /// Tops at which something turns over.
+    const STARTS: [u64; 8] =
+        [0, 1 << 31, (1 << 32) - 2000, 1 << 32, (1 << 33) - 100, 1 << 40, u64::MAX - 3000, u64::MAX - 1];
 
     /// The definition of RFC 4303 3.4.3 without any cleverness.
     struct Model {
@@ -127,11 +131,25 @@ mod tests {
         }
     }
 
+    /// The number that 32 bits on the wire stand for: in the window if one is, else the next above. `None` where there
+    /// is no such number, or where RFC 4303 A2.2 takes it for one from before the first.
+    fn meant(top: u64, size: u32, wire: u32) -> Option<u64> {
+        let candidates = || {
+            (-1..=1)
+                .filter_map(|step| (top >> 32).checked_add_signed(step))
+                .filter(|high| *high <= u64::from(u32::MAX))
+                .map(|high| high << 32 | u64::from(wire))
+        };
+        let in_window = candidates().find(|seq| *seq <= top && top - seq < u64::from(size));
+        let before_the_first = i128::from(wire) - (1 << 32) > i128::from(top) - i128::from(size);
+        in_window.or_else(|| candidates().find(|seq| *seq > top && !before_the_first))
+    }
+
     proptest! {
         #[test]
         fn behaves_like_the_definition(
             size in prop::sample::select(&SIZES[..]),
-            start in prop::sample::select(vec![0u64, 1 << 31, (1 << 32) - 2000, 1 << 40]),
+            start in prop::sample::select(&STARTS[..]),
             steps in prop::collection::vec(-5000i64..5000, 1..600),
         ) {
             let mut window = ReplayWindow::new(size, start, &[]);
@@ -161,6 +179,67 @@ mod tests {
             let old = top - behind % u64::from(size);
             prop_assert_eq!(window.infer(old as u32, true), old);
             prop_assert_eq!(window.infer((top + ahead) as u32, true), top + ahead);
+        }
+
+        /// What a receiver does with a packet, from the wire on; authentication stands for the sender's own number.
+        #[test]
+        fn a_packet_is_accepted_once_and_only_as_what_its_sender_meant(
+            size in prop::sample::select(&SIZES[..]),
+            start in prop::sample::select(&STARTS[..]),
+            steps in prop::collection::vec(-6000i64..6000, 1..300),
+        ) {
+            let mut window = ReplayWindow::new(size, start, &[]);
+            let mut model = Model { size: u64::from(size), seen: (start.saturating_sub(5000).max(1)..=start).collect() };
+            for step in steps {
+                let sent = window.top().saturating_add_signed(step / 8);
+                let inferred = window.infer(sent as u32, true);
+                if let Some(meant) = meant(window.top(), size, sent as u32) {
+                    prop_assert_eq!(inferred, meant);
+                }
+                let accepted = window.check(inferred).is_ok() && inferred == sent;
+                prop_assert_eq!(accepted, model.receive(sent), "size {} top {} sent {}", size, window.top(), sent);
+                if accepted {
+                    window.accept(sent);
+                }
+            }
+        }
+
+        /// The jumps at which part of the ring, all but one bit, or all of it is new.
+        #[test]
+        fn a_jump_forgets_exactly_what_fell_out(
+            size in prop::sample::select(&SIZES[..]),
+            start in prop::sample::select(&STARTS[..6]),
+            by in -2i64..=2,
+        ) {
+            let mut window = ReplayWindow::new(size, start, &[]);
+            let seq = start.saturating_add_signed(i64::from(size) + by);
+            prop_assume!(seq > start);
+            window.accept(seq);
+            for back in 0..u64::from(size) + 2 {
+                let Some(old) = seq.checked_sub(back) else { break };
+                let fresh = old != 0 && old != seq && old > start && back < u64::from(size);
+                prop_assert_eq!(window.check(old).is_ok(), fresh, "{} behind", back);
+            }
+        }
+
+        #[test]
+        fn a_bitmap_of_another_length_counts_as_seen(
+            size in prop::sample::select(&SIZES[..]),
+            start in 1u64..1 << 40,
+            words in 0usize..200,
+        ) {
+            prop_assume!(words != size.div_ceil(32) as usize);
+            let window = ReplayWindow::new(size, start, &vec![0; words]);
+            prop_assert_eq!(window.bitmap().len(), size.div_ceil(32) as usize);
+            for back in 0..u64::from(size).min(start) {
+                prop_assert_eq!(window.check(start - back), Err(Replayed));
+            }
+            prop_assert_eq!(window.check(start + 1), Ok(()));
+        }
+
+        #[test]
+        fn without_esn_the_wire_has_the_whole_number(top in any::<u64>(), wire in any::<u32>()) {
+            prop_assert_eq!(ReplayWindow::new(64, top, &[]).infer(wire, false), u64::from(wire));
         }
 
         #[test]
