@@ -44,7 +44,8 @@ impl Inbound {
         Inbound { coalescer: Coalescer::new(joining) }
     }
 
-    /// Takes the octets of a datagram, opened in place.
+    /// Takes the octets of a datagram, opened in place; false when no packet in it was worth anything: nothing was
+    /// authentic, and nothing was for IKE.
     pub fn datagram(
         &mut self,
         batch: &Batch<'_>,
@@ -52,17 +53,21 @@ impl Inbound {
         datagram: &Datagram,
         ike: &dyn IkeSink,
         tuns: &mut impl TunSet,
-    ) {
+    ) -> bool {
         let mut run: Option<Run<'_>> = None;
+        let mut useful = false;
         for packet in octets.chunks_mut(datagram.segment.max(1)) {
             if datagram.encapsulated && deliver_non_esp(batch, packet, datagram, ike) {
+                useful = true;
                 continue;
             }
             batch.shard.add(Total::EspReceived, 1);
             match find(batch, run.take(), packet, datagram, tuns) {
                 Err(reason) => batch.shard.dropped(reason, 1),
                 Ok(mut current) => {
-                    match receive(batch, &mut current, packet, datagram) {
+                    let received = receive(batch, &mut current, packet, datagram);
+                    useful |= received.is_ok();
+                    match received {
                         Ok(Some((inner, layout))) => {
                             let inner = &packet[inner.start..inner.start + layout.len];
                             self.coalescer.push(inner, layout, current.entry.sa.config.if_id, tuns);
@@ -77,6 +82,7 @@ impl Inbound {
         if let Some(run) = run {
             finish(batch, run, tuns);
         }
+        useful
     }
 
     /// Writes what has been collected to the TUN devices.

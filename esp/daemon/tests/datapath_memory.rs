@@ -81,8 +81,14 @@ fn ike_and_keepalives_are_told_from_esp_within_one_merged_datagram() {
     let ike = [vec![0; 4], vec![7; esp.octets.len() - 4]].concat();
     let merged = Sent { octets: [&ike[..], &esp.octets, &[0xff]].concat(), ..esp.clone() };
     assert_eq!(b.receive_bursts(&[merged]), [tcp(false, 1, &[1; 60])]);
+    assert!(b.useful);
+    for alone in [vec![0xff], ike.clone()] {
+        b.receive(&[(datagram(&esp), alone)]);
+        assert!(b.useful);
+    }
+    b.ike.0.lock().unwrap().pop();
     assert_eq!(*b.ike.0.lock().unwrap(), [("192.0.2.1:4500".parse().unwrap(), ike)]);
-    assert_eq!((b.total("ike_delivered"), b.total("keepalives"), b.total("esp_received")), (1, 1, 1));
+    assert_eq!((b.total("ike_delivered"), b.total("keepalives"), b.total("esp_received")), (2, 2, 1));
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn every_drop_has_its_reason() {
     ];
     let mut expected = std::collections::BTreeMap::new();
     for (reason, datagram) in cases {
-        assert!(b.receive(&[datagram]).is_empty(), "{reason}");
+        assert!(b.receive(&[datagram]).is_empty() && !b.useful, "{reason}");
         *expected.entry(reason).or_insert(0) += 1;
         assert_eq!(b.drops(), expected.clone().into_iter().collect::<Vec<_>>());
     }

@@ -1,8 +1,16 @@
 //! The receiving thread of a worker: from the sockets to the TUNs.
+//!
+//! When nothing that a socket gave was of any use, as in a flood of unknown SPIs, the thread rests before it looks again,
+//! longer each time, up to [`LONGEST_REST`]. Woken for every single packet it would take the processor from the threads
+//! that carry traffic, tens of thousands of times a second; the socket's buffer holds what comes meanwhile, and taking many
+//! at once costs little more than taking one. Whoever floods gains a millisecond's delay for the packets of tunnels that
+//! are next to idle: what a busy tunnel sends is among what is read and ends the rest.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::ports::{Ports, TunPort};
 use super::{Parts, Role};
@@ -15,6 +23,9 @@ use crate::io::sys::Poller;
 /// Datagrams and octets read from one socket before other sources have their turn.
 const SOCKET_BATCH: usize = 128;
 const SOCKET_OCTETS: usize = 512 << 10;
+/// See above. The kernel's timer slack adds 50 microseconds (prctl(2), PR_SET_TIMERSLACK).
+const SHORTEST_REST: Duration = Duration::from_micros(100);
+const LONGEST_REST: Duration = Duration::from_millis(1);
 
 const TOKEN_UDP4: u64 = 1;
 const TOKEN_UDP6: u64 = 2;
@@ -26,12 +37,15 @@ pub struct Receiving {
     ports: Ports,
     inbound: Inbound,
     receiver: Receiver,
+    /// How long to rest when the next batch is useless.
+    rest: Duration,
 }
 
 impl Receiving {
     pub fn new(parts: Parts) -> Receiving {
         let ports = Ports::new(parts.thread, Arc::clone(&parts.shard));
-        Receiving { ports, inbound: Inbound::new(parts.joining), receiver: Receiver::new(), parts }
+        let (inbound, receiver) = (Inbound::new(parts.joining), Receiver::new());
+        Receiving { ports, inbound, receiver, rest: SHORTEST_REST, parts }
     }
 
     /// One batch from a socket to the TUNs.
@@ -39,7 +53,7 @@ impl Receiving {
         let tables = self.parts.tables.load();
         let batch = self.parts.batch(&tables);
         let Some((_, socket)) = sources(&self.parts.sockets).find(|(of, _)| *of == token) else { return };
-        let (mut datagrams, mut octets) = (0, 0);
+        let (mut datagrams, mut octets, mut useful) = (0, 0, false);
         while datagrams < SOCKET_BATCH && octets < SOCKET_OCTETS {
             // An error of a datagram socket is about one earlier datagram (ICMP), and is taken off by the read.
             let Ok(received) = self.receiver.receive(socket) else { break };
@@ -50,15 +64,22 @@ impl Receiving {
                 };
                 batch.shard.add(Total::ReceiveBursts, 1);
                 let octets = &mut self.receiver.arena_mut()[at];
-                self.inbound.datagram(&batch, octets, &datagram, self.parts.ike.as_ref(), &mut self.ports);
-            }
-            if !received.more {
-                break;
+                let ike = self.parts.ike.as_ref();
+                useful |= self.inbound.datagram(&batch, octets, &datagram, ike, &mut self.ports);
             }
             datagrams += received.count;
             octets += received.octets;
+            if !received.more {
+                break;
+            }
         }
         self.inbound.flush(&mut self.ports);
+        if useful {
+            self.rest = SHORTEST_REST;
+        } else if datagrams > 0 {
+            thread::sleep(self.rest);
+            self.rest = (self.rest * 2).min(LONGEST_REST);
+        }
     }
 }
 

@@ -98,6 +98,8 @@ pub struct End {
     pub wire: Wire,
     pub tun: Tun,
     pub ike: Ike,
+    /// Of the last datagram: whether something in it was of use.
+    pub useful: bool,
     shard: Shard,
     events: (Sender<Event>, Receiver<Event>),
     outbound: Outbound,
@@ -112,6 +114,7 @@ impl End {
             wire: Wire::default(),
             tun: Tun { tunnel: Tunnel::new(IF_ID, MTU, 1), present: true, frames: 0, packets: Vec::new() },
             ike: Ike::default(),
+            useful: false,
             shard: Shard::default(),
             events: mpsc::channel(),
             outbound: Outbound::default(),
@@ -137,7 +140,7 @@ impl End {
         let (tables, shard, now) = (&self.tables, &self.shard, self.now);
         let batch = Batch { tables, worker: 0, shard, events: &self.events.0, now };
         for (datagram, octets) in datagrams {
-            self.inbound.datagram(&batch, &mut octets.clone(), datagram, &self.ike, &mut self.tun);
+            self.useful = self.inbound.datagram(&batch, &mut octets.clone(), datagram, &self.ike, &mut self.tun);
         }
         self.inbound.flush(&mut self.tun);
         std::mem::take(&mut self.tun.packets)
