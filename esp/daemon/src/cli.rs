@@ -7,7 +7,7 @@ use lexopt::prelude::*;
 use twinbore_esp::devices::remote;
 use twinbore_esp::sandbox::filter::Mode;
 
-use crate::query;
+use crate::query::{self, QueryOptions};
 
 const HELP: &str = "\
 User-space ESP for charon: twinbore-esp takes the place of the kernel's XFRM.
@@ -27,7 +27,7 @@ features  What the kernel and the processor can do, and what of it is used.
       --xfrm-socket PATH     Where charon connects. Start charon with this path in TWINBORE_ESP_SOCKET
                              and with libtwinbore_esp_shim.so in LD_PRELOAD.
       --control-socket PATH  Where the agent and the commands above connect: one JSON object a line.
-      --workers N            Threads that carry traffic, 1 to 64. Default: one for each CPU.
+      --workers N            Pairs of threads that carry traffic, 1 to 64. Default: one for each CPU.
       --natt-port PORT       UDP port of encapsulated ESP and IKE. Default: 4500.
       --seccomp MODE         What becomes of a system call that is not expected: kill (the process; default), log (it
                              is done, and in the kernel's log), off (nobody looks). The last two are for debugging.
@@ -55,13 +55,6 @@ pub struct RunOptions {
     pub workers: usize,
     pub natt_port: u16,
     pub seccomp: Mode,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct QueryOptions {
-    pub subject: query::Subject,
-    pub control_socket: PathBuf,
-    pub json: bool,
 }
 
 /// Reads the arguments. The error says which one is wrong.

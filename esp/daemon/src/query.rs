@@ -3,13 +3,11 @@
 use std::error::Error;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use twinbore_esp::control::wire::Operation;
-
-use crate::cli::QueryOptions;
 
 /// A daemon answers at once; one that does not is stuck.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +19,14 @@ pub enum Subject {
     Tunnels,
     Sas,
     Features,
+}
+
+/// A question, as the command line asks it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct QueryOptions {
+    pub subject: Subject,
+    pub control_socket: PathBuf,
+    pub json: bool,
 }
 
 impl Subject {

@@ -1,4 +1,4 @@
-//! Connections to the daemon, and the small change of C: `errno`, notes on stderr, the way out.
+//! Connections to the daemon, and what belongs to them: notes on stderr, the way out.
 
 use std::ffi::{CString, c_int};
 use std::fmt;
@@ -10,6 +10,7 @@ use std::{env, mem, ptr};
 use libc::{socklen_t, ssize_t};
 use twinbore_esp_wire::{DAEMON_GONE_STATUS, DEBUG_VARIABLE, Hello, SOCKET_VARIABLE};
 
+use crate::errno::{errno, fail};
 use crate::real;
 
 /// The path of the daemon's socket; `None` when the shim has nothing to do.
@@ -17,18 +18,6 @@ pub fn path() -> Option<&'static CString> {
     static PATH: OnceLock<Option<CString>> = OnceLock::new();
     PATH.get_or_init(|| CString::new(env::var_os(SOCKET_VARIABLE)?.into_vec()).ok().filter(|path| !path.is_empty()))
         .as_ref()
-}
-
-/// Sets `errno` and returns what goes with it.
-pub fn fail(errno: c_int) -> c_int {
-    // SAFETY: the location is this thread's.
-    unsafe { *libc::__errno_location() = errno };
-    -1
-}
-
-pub fn errno() -> c_int {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() }
 }
 
 /// Tells what was intercepted, when asked to. Leaves `errno` as it was.

@@ -7,8 +7,9 @@ use std::{mem, ptr};
 use libc::{iovec, msghdr, ssize_t};
 use twinbore_esp_wire::{Family, Hello, IkeHeader, Verdict};
 
-use crate::channel::{close_after, close_quietly, connect, errno, fail, gone_unless_alive, hello, note};
+use crate::channel::{close_after, close_quietly, connect, gone_unless_alive, hello, note};
 use crate::descriptors::{self, Kind};
+use crate::errno::{errno, fail};
 use crate::real;
 
 /// Buffers that a caller may scatter a datagram over; charon has one.

@@ -21,6 +21,7 @@
 
 mod channel;
 mod descriptors;
+mod errno;
 mod ike;
 mod real;
 
@@ -30,8 +31,9 @@ use std::{mem, ptr};
 use libc::{msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use twinbore_esp_wire as wire;
 
-use crate::channel::{fail, gone_unless_alive, note};
+use crate::channel::{gone_unless_alive, note};
 use crate::descriptors::Kind;
+use crate::errno::fail;
 
 /// A connection to the daemon for XFRM, the real thing for everything else.
 ///

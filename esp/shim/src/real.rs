@@ -17,7 +17,7 @@ macro_rules! forward {
                 Err(_) => c"",
             };
             let Some(pointer) = find(&FOUND, NAME) else {
-                return crate::channel::fail(libc::ENOSYS) as $result;
+                return crate::errno::fail(libc::ENOSYS) as $result;
             };
             // SAFETY: libc's function of this name has this signature; the arguments are the caller's responsibility.
             unsafe {
