@@ -75,7 +75,8 @@ fn extended(script: &mut Script<'_>) -> Vec<u8> {
     ip(script, true, kinds[0], upper, None)
 }
 
-/// Puts an IP header in front, and the right checksum at `field` of the upper header.
+/// Puts an IP header in front, and the checksum at `field` of the upper header: right, but for one in eight packets, whose
+/// last octet is another one than it was made for.
 fn ip(script: &mut Script<'_>, v6: bool, proto: u8, mut upper: Vec<u8>, field: Option<usize>) -> Vec<u8> {
     let (tos, host) = (script.u8(), script.below(3) as u8);
     let mut header = if v6 {
@@ -97,6 +98,11 @@ fn ip(script: &mut Script<'_>, v6: bool, proto: u8, mut upper: Vec<u8>, field: O
     if let Some(field) = field {
         let sum = checksum(&upper, pseudo_sum(&header, proto, upper.len()));
         upper[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+        if script.below(8) == 7
+            && let Some(last) = upper.last_mut()
+        {
+            *last ^= 1;
+        }
     }
     if !v6 {
         let sum = checksum(&header, 0);
