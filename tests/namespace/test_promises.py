@@ -68,6 +68,10 @@ def both_up(s: Scenario) -> bool:
     return [(t["Status"], t["StatusMessage"]) for t in s.telemetry()] == [("UP", "1 BGP ROUTES")] * 2
 
 
+def ipsec_up(s: Scenario) -> bool:
+    return all(t["StatusMessage"] != "IPSEC IS DOWN" for t in s.telemetry())
+
+
 def pid_of(s: Scenario, file: str) -> int:
     return int((s.service.state / "run" / file).read_text().split()[0])
 
@@ -100,7 +104,8 @@ def test_tunnels_come_back_when_the_esp_daemon_dies(scenario: Scenario) -> None:
     os.kill(pid_of(scenario, "esp/twinbore-esp.pid"), signal.SIGKILL)
     scenario.within(10, "the loss is noticed", lambda: not both_up(scenario))
     # Sooner than the customer's dead peer detection could have been the cause.
-    scenario.within(20, "both tunnels are UP again", lambda: both_up(scenario))
+    scenario.within(20, "both tunnels have IPsec again", lambda: ipsec_up(scenario))
+    scenario.within(RECOVERY_SECONDS, "both tunnels are UP again", lambda: both_up(scenario))
     report = Probe(scenario.lab.name("lan"), VPC_HOST_ADDRESS, interval=0.01, count=100).wait()
     assert report.lost == 0, report
 
