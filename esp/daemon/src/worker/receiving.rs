@@ -1,10 +1,11 @@
 //! The receiving thread of a worker: from the sockets to the TUNs.
 //!
-//! When nothing that a socket gave was of any use, as in a flood of unknown SPIs, the thread rests before it looks again,
-//! longer each time, up to [`LONGEST_REST`]. Woken for every single packet it would take the processor from the threads
-//! that carry traffic, tens of thousands of times a second; the socket's buffer holds what comes meanwhile, and taking many
-//! at once costs little more than taking one. Whoever floods gains a millisecond's delay for the packets of tunnels that
-//! are next to idle: what a busy tunnel sends is among what is read and ends the rest.
+//! When a socket has been emptied and nothing in it was of any use, as in a flood of unknown SPIs, the thread rests before
+//! it looks again, longer each time, up to [`LONGEST_REST`]. Woken for every single packet it would take the processor from
+//! the threads that carry traffic, tens of thousands of times a second; the socket's buffer holds what comes meanwhile, and
+//! taking many at once costs little more than taking one. While there is more to take there is no rest, so that a greater
+//! flood does not fill the buffer. Whoever floods gains a millisecond's delay for the packets of tunnels that are next to
+//! idle: what a busy tunnel sends is among what is read and ends the rest.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -53,7 +54,7 @@ impl Receiving {
         let tables = self.parts.tables.load();
         let batch = self.parts.batch(&tables);
         let Some((_, socket)) = sources(&self.parts.sockets).find(|(of, _)| *of == token) else { return };
-        let (mut datagrams, mut octets, mut useful) = (0, 0, false);
+        let (mut datagrams, mut octets, mut useful, mut emptied) = (0, 0, false, false);
         while datagrams < SOCKET_BATCH && octets < SOCKET_OCTETS {
             // An error of a datagram socket is about one earlier datagram (ICMP), and is taken off by the read.
             let Ok(received) = self.receiver.receive(socket) else { break };
@@ -70,13 +71,14 @@ impl Receiving {
             datagrams += received.count;
             octets += received.octets;
             if !received.more {
+                emptied = true;
                 break;
             }
         }
         self.inbound.flush(&mut self.ports);
         if useful {
             self.rest = SHORTEST_REST;
-        } else if datagrams > 0 {
+        } else if emptied && datagrams > 0 {
             thread::sleep(self.rest);
             self.rest = (self.rest * 2).min(LONGEST_REST);
         }

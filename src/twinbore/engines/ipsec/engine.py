@@ -289,7 +289,7 @@ class IpsecEngine:
             try:
                 await self._call(tunnel)
                 started.append(f"started IKE of {tunnel.name}")
-            except ViciError as error:
+            except (ViciError, NoProposal) as error:
                 self._reasons.note(tunnel.name, f"IKE could not be started: {error}")
         return started
 

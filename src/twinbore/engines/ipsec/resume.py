@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from twinbore.engines.ipsec.charon_config import NAT_TRAVERSAL_PORT
 from twinbore.model.observed import IkeStatus
 
 RESUME_SECONDS: Final = 60.0
-IKE_PORTS: Final = frozenset({500, 4500})
+IKE_PORT: Final = 500
 
 
 class Resume:
@@ -73,6 +74,6 @@ class Resume:
 
 def _port(status: IkeStatus) -> int | None:
     """The peer's port if a NAT or the peer itself chose it; None if the usual port will do."""
-    port = int((status.remote_address or "").rpartition(":")[2] or 500)
-    behind_nat = status.nat_detected and port != 500
-    return port if behind_nat or port not in IKE_PORTS else None
+    port = int((status.remote_address or "").rpartition(":")[2] or IKE_PORT)
+    usual = {IKE_PORT} if status.nat_detected else {IKE_PORT, NAT_TRAVERSAL_PORT}
+    return None if port in usual else port
