@@ -31,8 +31,8 @@ REKEYS = int(os.environ.get("TWINBORE_SOAK_REKEYS", "10000"))
 SECONDS = float(os.environ.get("TWINBORE_SOAK_SECONDS", "12"))
 WARM = REKEYS // 10
 """Rekeys after which everything that is allocated once has been."""
-KEPT = 10
-"""SAs of each direction at a time: a rekey takes a millisecond, on a busy machine a packet is under way for a few."""
+KEPT = 100
+"""SAs of each direction at a time: a rekey takes a millisecond, a packet is under way for tens on a busy machine."""
 GROWTH_KIB = 1024
 """Of the resident memory, for what the allocator does not give back: a leak of 120 octets in each rekey is more."""
 

@@ -278,10 +278,10 @@ class UserSite(Site):
             self.daemon = subprocess.Popen(inside(self.underlay, command), stdout=output, stderr=output)
         eventually(self._serves, 10, "twinbore-esp serves its control socket")
         self.control("add_tunnel", if_id=self.if_id, netns=self.traffic, name="tun0", mtu=MTU)
-        run(["ip", "-n", self.traffic, "address", "add", self.inside_address, "dev", "tun0"])
-        run(["ip", "-n", self.traffic, "address", "add", self.inside6, "dev", "tun0", "nodad"])
+        run(["ip", "-n", self.traffic, "address", "replace", self.inside_address, "dev", "tun0"])
+        run(["ip", "-n", self.traffic, "address", "replace", self.inside6, "dev", "tun0", "nodad"])
         for family in ("-4", "-6"):
-            run(["ip", family, "-n", self.traffic, "route", "add", "default", "dev", "tun0"])
+            run(["ip", family, "-n", self.traffic, "route", "replace", "default", "dev", "tun0"])
 
     def _serves(self) -> bool:
         assert self.daemon is not None and self.daemon.poll() is None, self.daemon_log()
@@ -338,7 +338,7 @@ class StockSite(Site):
         self.charon = Charon(self.underlay, home, PLUGINS.format(kernel="kernel-libipsec"))
         # libipsec wants an address inside the local selector, and takes the veth's.
         run(["ip", "-n", self.underlay, "address", "add", inside_address, "dev", "lo"])
-        run(["ip", "-n", self.underlay, "address", "add", self.inside6, "dev", "lo", "nodad"])
+        run(["ip", "-n", self.underlay, "address", "replace", self.inside6, "dev", "lo", "nodad"])
 
     def start(self) -> None:
         self.charon.start()

@@ -214,14 +214,42 @@ def test_tunnels_go_on_without_the_helper_and_new_ones_are_refused_with_words(si
     assert site.daemon.wait(5) == 0
 
 
-def test_a_killed_daemon_leaves_no_device_and_no_helper(site: UserSite) -> None:
+def test_a_killed_daemon_leaves_its_devices_as_they_are_to_the_next_one(site: UserSite) -> None:
+    """Routing protocols are to see lost packets, not an interface that is gone."""
     assert site.daemon is not None
     helper = helper_of(site.daemon.pid)
     for if_id in range(20, 30):
         site.control("add_tunnel", if_id=if_id, netns=site.traffic, name=f"t{if_id}", mtu=1400)
+    run(["ip", "-n", site.traffic, "address", "add", "169.254.9.1/30", "dev", "t20"])
+    run(["ip", "-n", site.traffic, "route", "add", "198.51.100.0/24", "dev", "t20"])
+    before = links(site.traffic)
     site.kill_daemon()
     eventually(lambda: not Path(f"/proc/{helper}/exe").exists(), 5, "the helper has ended")
-    assert set(links(site.traffic)) == {"lo"}
+    left = links(site.traffic)
+    assert {name: link["ifindex"] for name, link in left.items()} == {n: link["ifindex"] for n, link in before.items()}
+    assert "LOWER_UP" not in left["t20"]["flags"]
+
+    site.start_daemon()
+    for if_id in range(20, 29):
+        site.control("add_tunnel", if_id=if_id, netns=site.traffic, name=f"t{if_id}", mtu=1390)
+    now = links(site.traffic)
+    assert (now["t20"]["ifindex"], now["t20"]["mtu"]) == (before["t20"]["ifindex"], 1390)
+    assert "LOWER_UP" in now["t20"]["flags"]
+    assert "198.51.100.0/24" in run(["ip", "-n", site.traffic, "route"])
+    assert site.control("remove_tunnel", if_id=20) == {"changed": True}
+    assert "t20" not in links(site.traffic)
+    site.daemon.send_signal(signal.SIGTERM)
+    assert site.daemon.wait(5) == 0
+    assert set(links(site.traffic)) == {"lo", "t29"}, "what nobody asked for again is somebody else's"
+
+
+def test_a_device_that_does_not_fit_is_made_anew_and_one_in_use_is_refused(site: UserSite) -> None:
+    run(["ip", "-n", site.traffic, "tuntap", "add", "dev", "t20", "mode", "tun"])
+    assert site.control("add_tunnel", if_id=20, netns=site.traffic, name="t20", mtu=1400) == {"changed": True}
+    assert "LOWER_UP" in links(site.traffic)["t20"]["flags"]
+    for name in ("t20", "lo"):
+        code, text = refusal(site, "add_tunnel", if_id=21, netns=site.traffic, name=name, mtu=1400)
+        assert "exists already" in text, (code, text)
 
 
 def test_many_tunnels_are_removed_at_once(site: UserSite) -> None:

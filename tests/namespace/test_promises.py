@@ -72,6 +72,15 @@ def ipsec_up(s: Scenario) -> bool:
     return all(t["StatusMessage"] != "IPSEC IS DOWN" for t in s.telemetry())
 
 
+def tunnel_links(s: Scenario) -> list[str]:
+    """Index, name and addresses of the tunnel interfaces."""
+    return sorted(
+        line
+        for line in run(["ip", "-n", s.ids.vpn_gateway, "-o", "-4", "address"]).splitlines()
+        if line.split()[1].startswith("t")
+    )
+
+
 def pid_of(s: Scenario, file: str) -> int:
     return int((s.service.state / "run" / file).read_text().split()[0])
 
@@ -99,8 +108,11 @@ def test_traffic_survives_the_death_of_charon(scenario: Scenario) -> None:
 def test_tunnels_come_back_when_the_esp_daemon_dies(scenario: Scenario) -> None:
     """twinbore-esp takes charon with it; both are started again without an operator.
 
+    The tunnel interfaces stay, so that a BGP session survives when its hold time (or BFD, which this lab uses) lets it.
     The customer's second charon uses the port 14500: where it can be reached is known from its lost SA only.
     """
+    interfaces = tunnel_links(scenario)
+    assert len(interfaces) == 2
     os.kill(pid_of(scenario, "esp/twinbore-esp.pid"), signal.SIGKILL)
     scenario.within(10, "the loss is noticed", lambda: not both_up(scenario))
     # Sooner than the customer's dead peer detection could have been the cause.
@@ -108,6 +120,7 @@ def test_tunnels_come_back_when_the_esp_daemon_dies(scenario: Scenario) -> None:
     scenario.within(RECOVERY_SECONDS, "both tunnels are UP again", lambda: both_up(scenario))
     report = Probe(scenario.lab.name("lan"), VPC_HOST_ADDRESS, interval=0.01, count=100).wait()
     assert report.lost == 0, report
+    assert tunnel_links(scenario) == interfaces
 
 
 def test_a_restarted_agent_adopts_everything_and_changes_nothing(scenario: Scenario) -> None:

@@ -199,7 +199,10 @@ impl Dataplane {
         for (netns, names) in names {
             let _ = self.devices.delete(netns, &names);
         }
-        removed.into_iter().for_each(|tun| drop(tun.queues));
+        for queue in removed.into_iter().filter_map(|tun| tun.queues.into_iter().next()) {
+            // An error says that the device is gone.
+            let _ = queue.keep(false);
+        }
         Ok(if_ids)
     }
 

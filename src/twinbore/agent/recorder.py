@@ -95,7 +95,7 @@ def write(tx: Transaction, recorded: Recorded) -> None:
 def _row(
     old: r.TunnelTelemetry, verdict: Verdict, esp: EspStatus | None, ike: IkeStatus | None, now: datetime
 ) -> r.TunnelTelemetry:
-    carrying = esp is not None and esp.carrying
+    carrying = esp is not None and (esp.carrying or esp.resuming)
     changed = verdict.status != old.status
     new = replace(
         old,
@@ -118,7 +118,7 @@ def _row(
             phase2_dh_group=ike.phase2_dh_group,
         )
     if carrying:
-        # The SAs outlived charon: what was negotiated still holds.
+        # The SAs outlived charon, or are being made anew: what was negotiated still holds.
         return new
     return replace(
         new,

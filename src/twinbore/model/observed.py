@@ -60,14 +60,16 @@ class EspStatus:
     """State of one tunnel's interface: SAs in the data plane and counters.
 
     `carrying` is true while an inbound and an outbound SA for the `if_id` are installed in the data plane (they may
-    outlive charon). Bytes and packets are of inner packets: `rx` from the customer after decryption, `tx` to the
-    customer before encryption. `drops` counts by reason.
+    outlive charon). `resuming` is true for a moment after SAs were lost with the data plane's process, while new ones
+    are negotiated: the interface shall stay as it is. Bytes and packets are of inner packets: `rx` from the customer
+    after decryption, `tx` to the customer before encryption. `drops` counts by reason.
     """
 
     if_id: int
     present: bool
     up: bool
     carrying: bool
+    resuming: bool = False
     rx_bytes: int = 0
     rx_packets: int = 0
     tx_bytes: int = 0

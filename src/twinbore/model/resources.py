@@ -235,8 +235,8 @@ class Tag:
 class TunnelTelemetry:
     """VgwTelemetry of one tunnel and what is negotiated now. `id` is the tunnel's id.
 
-    `carrying`: SAs are installed in the data plane (decides the tunnel interface's state in the plan). The negotiated
-    values are AWS's spellings or None.
+    `carrying`: SAs are installed in the data plane, or will be again in a moment (decides the tunnel interface's state
+    in the plan). The negotiated values are AWS's spellings or None.
     """
 
     id: str

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Devices;
+use super::rtnl::Rtnl;
 use crate::io::tun::{self, Offloads, Queue};
 use crate::netns;
 
@@ -22,7 +23,11 @@ impl Devices for Direct {
         mtu: u32,
         offloads: Offloads,
     ) -> io::Result<Vec<Queue>> {
-        netns::run_in(netns, || super::make(name, queues, mtu, offloads, None))
+        netns::run_in(netns, || {
+            let opened = tun::create(name, queues, mtu, offloads)?;
+            super::set_up(&Rtnl::open()?, name)?;
+            Ok(opened)
+        })
     }
 
     fn set_mtu(&self, netns: Option<&str>, name: &str, mtu: u32) -> io::Result<()> {

@@ -4,10 +4,9 @@
 //! devices in the namespaces that they name. It has one thread, no other descriptor, no memory of the daemon's, and sees
 //! no octet of the network. Whatever is not a request of ours ends it: then it is not our daemon that speaks.
 //!
-//! It ends when the daemon does, however that ends: the socket closes. Its last work is to delete the daemon's devices, a
-//! namespace at a time. The kernel would do that by itself, but one by one, which for a thousand takes 20 s during which
-//! a daemon started anew finds their names taken. For this work it has to outlive the daemon, and so it has no
-//! PR_SET_PDEATHSIG; there is no way for a process to end without closing its sockets.
+//! It ends when the daemon does, however that ends: the socket closes. When the daemon ends in order it says so, and the
+//! helper's last work is to delete the daemon's devices, a namespace at a time; the kernel would take 20 ms for each. When
+//! the daemon was killed its devices stay, for the one that is started anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
@@ -35,6 +34,13 @@ struct Groups {
     doomed: u32,
 }
 
+/// How the daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Ordered,
+    Killed,
+}
+
 /// What the helper is made of.
 #[derive(Debug)]
 struct Helper {
@@ -60,9 +66,10 @@ pub fn run(mode: filter::Mode) -> io::Result<()> {
     let mut helper = Helper { home, groups: Groups::random()?, made: BTreeMap::new() };
     capabilities::keep_only(&capabilities::HELPER)?;
     filter::install(&calls::HELPER, mode)?;
-    let served = helper.serve(io::stdin().as_fd());
-    helper.delete_all();
-    served
+    if helper.serve(io::stdin().as_fd())? == End::Ordered {
+        helper.delete_all();
+    }
+    Ok(())
 }
 
 impl Groups {
@@ -76,13 +83,13 @@ impl Groups {
 }
 
 impl Helper {
-    /// Answers requests until the other end is closed.
-    fn serve(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+    /// Answers requests until the last one, or until the other end is closed.
+    fn serve(&mut self, socket: BorrowedFd<'_>) -> io::Result<End> {
         let mut buffer = [0; MAX_MESSAGE];
         loop {
             let (len, descriptors) = seqpacket::receive_with(socket, &mut buffer)?;
             if len == 0 {
-                return Ok(());
+                return Ok(End::Killed);
             }
             let unexpected = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("a request {what}"));
             let octets = buffer.get(..len).ok_or_else(|| unexpected("is too long"))?;
@@ -91,34 +98,39 @@ impl Helper {
             }
             let request: Request =
                 serde_json::from_slice(octets).map_err(|error| unexpected(&format!("is none of ours: {error}")))?;
-            let (answer, queues) =
-                self.perform(&request).unwrap_or_else(|error| (Answer::failed(&error), Vec::new()));
+            let (answer, queues) = match self.perform(&request) {
+                Ok(Some(done)) => done,
+                Ok(None) => return Ok(End::Ordered),
+                Err(error) => (Answer::failed(&error), Vec::new()),
+            };
             let text = serde_json::to_vec(&answer)?;
             let descriptors: Vec<BorrowedFd<'_>> = queues.iter().map(AsFd::as_fd).collect();
             seqpacket::send_with(socket, &[IoSlice::new(&text)], &descriptors, 0)?;
         }
     }
 
-    fn perform(&mut self, request: &Request) -> io::Result<(Answer, Vec<Queue>)> {
+    /// `None` when it was the last request.
+    fn perform(&mut self, request: &Request) -> io::Result<Option<(Answer, Vec<Queue>)>> {
         let Groups { all, doomed } = self.groups;
         match request {
+            Request::End => Ok(None),
             Request::Probe => {
                 // Without CAP_SYS_ADMIN there is no namespace for the purpose, and no other than our own to serve.
                 let offloads = self.home.visit_new(|| tun::probe(PROBE)).or_else(|_| tun::probe(PROBE))?;
-                Ok((Answer::Offloads(offloads), Vec::new()))
+                Ok(Some((Answer::Offloads(offloads), Vec::new())))
             }
             Request::Create { netns, name, queues, mtu, offloads } => {
                 if !(1..=MAX_QUEUES).contains(queues) {
                     return Err(invalid(format!("{queues} queues: 1 to {MAX_QUEUES} are allowed")));
                 }
-                let make = || super::make(name, *queues, *mtu, *offloads, Some(all));
+                let make = || super::make_kept(name, *queues, *mtu, *offloads, all);
                 let queues = self.home.visit(netns.as_deref(), make)?;
                 self.made.entry(netns.clone()).or_default().insert(name.clone());
-                Ok((Answer::Created, queues))
+                Ok(Some((Answer::Created, queues)))
             }
             Request::SetMtu { netns, name, mtu } => {
                 self.home.visit(netns.as_deref(), || tun::set_mtu(name, *mtu))?;
-                Ok((Answer::Done, Vec::new()))
+                Ok(Some((Answer::Done, Vec::new())))
             }
             Request::Delete { netns, names } => {
                 let made = self.made.get_mut(netns);
@@ -133,7 +145,7 @@ impl Helper {
                     let present = names.iter().filter(|name| rtnl.set_group(name, doomed).is_ok()).count();
                     if present > 0 { rtnl.delete_group(doomed) } else { Ok(()) }
                 })?;
-                Ok((Answer::Done, Vec::new()))
+                Ok(Some((Answer::Done, Vec::new())))
             }
         }
     }
@@ -160,7 +172,7 @@ mod tests {
     use super::*;
 
     /// What a helper answers to these messages, and how it ends.
-    fn serve(messages: &[&str], descriptors: &[BorrowedFd<'_>]) -> (Vec<Answer>, io::Result<()>) {
+    fn serve(messages: &[&str], descriptors: &[BorrowedFd<'_>]) -> (Vec<Answer>, io::Result<End>) {
         let (ours, theirs) = seqpacket::pair().unwrap();
         let helper = thread::spawn(move || {
             let groups = Groups { all: 2, doomed: 3 };
@@ -201,7 +213,13 @@ mod tests {
             assert!(text.contains(word) && matches!(kind, Kind::InvalidInput), "{text}");
         }
         assert_eq!(answers.len(), 5);
-        end.unwrap();
+        assert_eq!(end.unwrap(), End::Killed);
+    }
+
+    #[test]
+    fn an_end_in_order_is_told_from_a_killed_daemon() {
+        assert_eq!(serve(&["\"End\""], &[]).1.unwrap(), End::Ordered);
+        assert_eq!(serve(&[], &[]).1.unwrap(), End::Killed);
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! it dropped its capabilities, through a [`remote::Remote`]. [`direct::Direct`] does the same in this process, for
 //! tests, which have nothing to protect.
 //!
-//! A device is deleted by closing the last descriptor of its queues, or sooner and together with others by
-//! [`Devices::delete`] (see [`rtnl`]).
+//! A descriptor of a queue is all that is needed to carry the device's traffic: it comes through a UNIX socket
+//! (SCM_RIGHTS), and the helper keeps no copy.
 //!
-//! A descriptor of a queue is all that is needed to carry the device's traffic and to keep it alive: it comes through a
-//! UNIX socket (SCM_RIGHTS), and the helper keeps no copy, so that devices end with the daemon and not with the helper.
+//! The helper's devices are kept: when the daemon is killed they stay with their addresses and routes, so that routing
+//! protocols see packets lost for a moment, not an interface that is gone; a daemon that is started anew finds them and
+//! goes on. They are deleted when a tunnel is removed and when the daemon ends in order, together with others (see
+//! [`rtnl`]). Devices of [`direct::Direct`] go with their queues.
 
 pub mod direct;
 pub mod helper;
@@ -50,15 +52,29 @@ pub trait Devices: Debug + Send + Sync {
     fn close(&self);
 }
 
-/// Makes a device in the current namespace and brings it up. `group` is what it is deleted with.
-fn make(name: &str, queues: usize, mtu: u32, offloads: Offloads, group: Option<u32>) -> io::Result<Vec<Queue>> {
-    let queues = tun::create(name, queues, mtu, offloads)?;
+/// Makes a device in the current namespace that stays until it is deleted, or opens the one that a daemon which was killed
+/// has left, and brings it up. `group` is what it is deleted with.
+fn make_kept(name: &str, queues: usize, mtu: u32, offloads: Offloads, group: u32) -> io::Result<Vec<Queue>> {
     let rtnl = Rtnl::open()?;
+    let opened = if tun::is_left_over(name) {
+        // It does not fit when that daemon had another number of workers.
+        tun::adopt(name, queues, mtu, offloads).or_else(|_| {
+            rtnl.delete(name)?;
+            tun::create(name, queues, mtu, offloads)
+        })
+    } else {
+        tun::create(name, queues, mtu, offloads)
+    }?;
+    set_up(&rtnl, name)?;
+    rtnl.set_group(name, group)?;
+    if let Some(queue) = opened.first() {
+        queue.keep(true)?;
+    }
+    Ok(opened)
+}
+
+fn set_up(rtnl: &Rtnl, name: &str) -> io::Result<()> {
     // Where this fails the device has a queueing discipline, which does no harm.
     let _ = rtnl.no_queue(tun::index(name)?);
-    if let Some(group) = group {
-        rtnl.set_group(name, group)?;
-    }
-    tun::set_up(name)?;
-    Ok(queues)
+    tun::set_up(name)
 }

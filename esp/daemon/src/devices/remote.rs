@@ -6,7 +6,6 @@
 //! told to restart the daemon.
 
 use std::io::{self, IoSlice};
-use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +14,7 @@ use std::time::Duration;
 
 use super::Devices;
 use super::wire::{Answer, MAX_DELETE, MAX_MESSAGE, Request};
-use crate::io::sys::{check, own, set_option};
+use crate::io::sys::set_option;
 use crate::io::tun::{Offloads, Queue};
 use crate::sandbox::capabilities;
 use crate::sandbox::filter::Mode;
@@ -26,9 +25,6 @@ pub const COMMAND: &str = "namespace-helper";
 const PROGRAM: &str = "/proc/self/exe";
 /// How long an answer may take. The kernel's lock for all network devices may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A daemon has fewer descriptors; the kernel's table of as many takes half a megabyte.
-const DESCRIPTORS: u64 = 65536;
 
 /// The helper, for as long as this value lives.
 #[derive(Debug)]
@@ -46,7 +42,6 @@ impl Remote {
     /// started and capabilities are dropped.
     pub fn start(mode: Mode) -> io::Result<Remote> {
         let (ours, theirs) = seqpacket::pair()?;
-        let ours = last_number(&ours)?;
         set_option(ours.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVTIMEO, &seconds(PATIENCE))?;
         capabilities::pass_on(&capabilities::HELPER)?;
         let child = Command::new(PROGRAM)
@@ -152,7 +147,10 @@ impl Devices for Remote {
     /// Ends the helper, which then deletes what is left, and waits for it.
     fn close(&self) {
         let mut helper = self.lock();
-        helper.socket = None;
+        if let (Some(socket), Ok(text)) = (helper.socket.take(), serde_json::to_vec(&Request::End)) {
+            // Where it cannot be sent the helper is gone already.
+            let _ = seqpacket::send_with(socket.as_fd(), &[IoSlice::new(&text)], &[], 0);
+        }
         // Nothing can be done about one that does not end, or was waited for before.
         let _ = helper.child.wait();
     }
@@ -161,18 +159,6 @@ impl Devices for Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// The same descriptor under a number above all others. When a process is killed the kernel closes its descriptors from
-/// the last one down: so the helper hears of it before the TUN queues are closed one by one.
-fn last_number(fd: &OwnedFd) -> io::Result<OwnedFd> {
-    // SAFETY: system calls without pointers, or with one to a local, for which all-zero octets are valid.
-    unsafe {
-        let mut limit: libc::rlimit = mem::zeroed();
-        check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit))?;
-        let last = limit.rlim_cur.clamp(1, DESCRIPTORS) - 1;
-        own(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, last as libc::c_int))
     }
 }
 

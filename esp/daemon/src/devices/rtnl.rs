@@ -44,9 +44,13 @@ impl Rtnl {
     }
 
     pub fn set_group(&self, name: &str, group: u32) -> io::Result<()> {
-        let name = [name.as_bytes(), b"\0"].concat();
-        let builder = Builder::new(RTM_SETLINK).fields(no_index).attribute(IFLA_IFNAME, &name);
+        let builder = Builder::new(RTM_SETLINK).fields(no_index).attribute(IFLA_IFNAME, &terminated(name));
         self.ask(builder.attribute(IFLA_GROUP, &group.to_ne_bytes()), 0)
+    }
+
+    /// Deletes one interface.
+    pub fn delete(&self, name: &str) -> io::Result<()> {
+        self.ask(Builder::new(RTM_DELLINK).fields(no_index).attribute(IFLA_IFNAME, &terminated(name)), 0)
     }
 
     /// Deletes every interface of the group. Errors: ENODEV when there is none.
@@ -80,4 +84,8 @@ impl Rtnl {
 /// `struct ifinfomsg` that leaves it to the attributes which interface is meant.
 fn no_index(out: &mut Vec<u8>) {
     out.resize(out.len() + 16, 0);
+}
+
+fn terminated(name: &str) -> Vec<u8> {
+    [name.as_bytes(), b"\0"].concat()
 }

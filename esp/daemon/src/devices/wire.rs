@@ -22,9 +22,24 @@ const MAX_TEXT: usize = 1024;
 #[serde(deny_unknown_fields)]
 pub enum Request {
     Probe,
-    Create { netns: Option<String>, name: String, queues: usize, mtu: u32, offloads: Offloads },
-    SetMtu { netns: Option<String>, name: String, mtu: u32 },
-    Delete { netns: Option<String>, names: Vec<String> },
+    Create {
+        netns: Option<String>,
+        name: String,
+        queues: usize,
+        mtu: u32,
+        offloads: Offloads,
+    },
+    SetMtu {
+        netns: Option<String>,
+        name: String,
+        mtu: u32,
+    },
+    Delete {
+        netns: Option<String>,
+        names: Vec<String>,
+    },
+    /// The last one: delete everything and end.
+    End,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

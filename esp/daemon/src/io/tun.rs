@@ -3,7 +3,8 @@
 //! With IFF_VNET_HDR and the offloads the kernel hands over up to 64 KB of a flow at once and leaves checksums to us, and
 //! takes the same in the other direction. USO came with Linux 6.2; the others are old, but each is asked for.
 //!
-//! A device lives as long as one of its queues is open: nothing is left behind when the process ends. What is here is
+//! A device lives as long as one of its queues is open, unless it is [kept](Queue::keep): then it stays when the process
+//! is killed, with its index, addresses and routes, and only its carrier goes; [`adopt`] opens it again. What is here is
 //! done in the current network namespace; [`crate::devices`] goes to others.
 
 use std::ffi::CString;
@@ -24,6 +25,11 @@ const TUN_F_TSO6: libc::c_uint = 0x04;
 const TUN_F_TSO_ECN: libc::c_uint = 0x08;
 const TUN_F_USO4: libc::c_uint = 0x20;
 const TUN_F_USO6: libc::c_uint = 0x40;
+/// linux/sockios.h
+pub const SIOCETHTOOL: libc::Ioctl = 0x8946;
+/// linux/ethtool.h
+const ETHTOOL_GDRVINFO: u32 = 0x03;
+const ETHTOOL_GLINK: u32 = 0x0a;
 const TSO: libc::c_uint = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 
 /// Packets (super-packets as well) that wait for a worker. The default of 500 is 32 MB of bulk traffic: delay only.
@@ -81,6 +87,12 @@ impl Queue {
         let written = unsafe { libc::writev(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len() as i32) };
         check_len(written).map(drop)
     }
+
+    /// Whether the device stays when its last queue is closed.
+    pub fn keep(&self, keep: bool) -> io::Result<()> {
+        // SAFETY: the argument is a number.
+        check(unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TUNSETPERSIST, libc::c_ulong::from(keep)) }).map(drop)
+    }
 }
 
 impl From<OwnedFd> for Queue {
@@ -99,7 +111,7 @@ impl AsFd for Queue {
 /// Finds out what this kernel's TUN devices accept, with a device that is gone afterwards. `name` may have a `%d`, for
 /// which the kernel finds a number.
 pub fn probe(name: &str) -> io::Result<Offloads> {
-    let queue = open_queue(name, true, true)?;
+    let queue = open_queue(name, true, libc::IFF_TUN_EXCL)?;
     Ok(best_offloads(&queue))
 }
 
@@ -107,11 +119,40 @@ pub fn probe(name: &str) -> io::Result<Offloads> {
 ///
 /// Errors: the name is too long or taken, an MTU out of range, /dev/net/tun is missing, CAP_NET_ADMIN is.
 pub fn create(name: &str, queues: usize, mtu: u32, offloads: Offloads) -> io::Result<Vec<Queue>> {
+    open_device(name, queues, mtu, offloads, libc::IFF_TUN_EXCL)
+}
+
+/// Opens a device that was kept and that nobody has open, as [`create`] does a new one; its state stays.
+///
+/// Errors: as [`create`]; and there is no such device, it is open already, or it was made for one queue and is to have
+/// several, or the other way round.
+pub fn adopt(name: &str, queues: usize, mtu: u32, offloads: Offloads) -> io::Result<Vec<Queue>> {
+    if !is_left_over(name) {
+        let text = format!("{name} is no TUN device that its owner left behind");
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+    }
+    open_device(name, queues, mtu, offloads, 0)
+}
+
+/// Whether there is a TUN device of this name without a queue: whoever had it was killed.
+pub fn is_left_over(name: &str) -> bool {
+    let Ok(control) = Control::open(name) else { return false };
+    control.driver().is_ok_and(|driver| driver == "tun") && control.carrier().is_ok_and(|carrier| !carrier)
+}
+
+fn open_device(
+    name: &str,
+    queues: usize,
+    mtu: u32,
+    offloads: Offloads,
+    exclusive: libc::c_int,
+) -> io::Result<Vec<Queue>> {
     check_name(name)?;
     check_mtu(mtu)?;
     let multi = queues > 1;
-    let opened: Vec<Queue> =
-        (0..queues).map(|index| open_queue(name, multi, index == 0)).collect::<io::Result<_>>()?;
+    let opened: Vec<Queue> = (0..queues)
+        .map(|index| open_queue(name, multi, if index == 0 { exclusive } else { 0 }))
+        .collect::<io::Result<_>>()?;
     // Offloads are the device's, not the queue's.
     if let Some(queue) = opened.first() {
         set_offloads(queue, offloads)?;
@@ -163,7 +204,8 @@ fn check_name(name: &str) -> io::Result<()> {
 }
 
 /// With several queues allowed (`multi`) the kernel makes a device with room for 256, which takes 200 KB.
-fn open_queue(name: &str, multi: bool, first: bool) -> io::Result<Queue> {
+/// `exclusive` is IFF_TUN_EXCL to make a device, 0 to open one that exists.
+fn open_queue(name: &str, multi: bool, exclusive: libc::c_int) -> io::Result<Queue> {
     let path = CString::new(DEVICE)?;
     // SAFETY: the path is a terminated string.
     let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC | libc::O_NONBLOCK) };
@@ -173,7 +215,6 @@ fn open_queue(name: &str, multi: bool, first: bool) -> io::Result<Queue> {
             format!("cannot open {DEVICE}: {error}; load the tun module, or give the container the device"),
         )
     })?;
-    let exclusive = if first { libc::IFF_TUN_EXCL } else { 0 };
     let multi = if multi { libc::IFF_MULTI_QUEUE } else { 0 };
     let mut request = request(name);
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | multi | exclusive) as i16;
@@ -261,6 +302,31 @@ impl Control<'_> {
         self.ioctl(libc::SIOCGIFINDEX, &mut request)?;
         // SAFETY: SIOCGIFINDEX filled in the index.
         Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
+    }
+
+    /// Whether the device has somebody who takes its packets.
+    fn carrier(&self) -> io::Result<bool> {
+        // struct ethtool_value
+        let mut value = [ETHTOOL_GLINK, 0];
+        self.ethtool(value.as_mut_ptr().cast())?;
+        Ok(value[1] != 0)
+    }
+
+    /// The name of the device's driver.
+    fn driver(&self) -> io::Result<String> {
+        // struct ethtool_drvinfo: the command, then driver[32]; 196 octets in all.
+        let mut info = [0_u32; 49];
+        info[0] = ETHTOOL_GDRVINFO;
+        self.ethtool(info.as_mut_ptr().cast())?;
+        let octets = info[1..9].iter().flat_map(|word| word.to_ne_bytes()).take_while(|octet| *octet != 0);
+        Ok(String::from_utf8_lossy(&octets.collect::<Vec<u8>>()).into_owned())
+    }
+
+    /// `data` points to a structure of linux/ethtool.h that begins with its command.
+    fn ethtool(&self, data: *mut libc::c_char) -> io::Result<()> {
+        let mut request = request(self.name);
+        request.ifr_ifru.ifru_data = data;
+        self.ioctl(SIOCETHTOOL, &mut request)
     }
 
     fn ioctl(&self, code: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {

@@ -11,6 +11,7 @@ use libc::{
 
 use super::filter::Test::{self, Bits, Is};
 use super::filter::{Call, List, Way};
+use crate::io::tun::SIOCETHTOOL;
 
 /// Of the daemon, from the end of its start on.
 pub const DAEMON: List = List { allowed: &[COMMON, COMMON_X86, DAEMON_ONLY, DAEMON_X86], missing: MISSING };
@@ -95,6 +96,8 @@ const DAEMON_ONLY: &[Call] = &[
             &[(0, Is(AF_INET6 as u64)), (1, Bits(TYPE_MASK, SOCK_DGRAM as u64))],
         ],
     ),
+    // A device that is removed shall not outlive its queues.
+    Call(libc::SYS_ioctl, &[&[(1, Is(libc::TUNSETPERSIST)), (2, Is(0))]]),
     Call(libc::SYS_bind, ANY),
     Call(libc::SYS_connect, ANY),
     // A thread for each control connection.
@@ -140,6 +143,8 @@ const HELPER_ONLY: &[Call] = &[
         &[
             &[(1, Is(libc::TUNSETIFF))],
             &[(1, Is(libc::TUNSETOFFLOAD))],
+            &[(1, Is(libc::TUNSETPERSIST))],
+            &[(1, Is(SIOCETHTOOL))],
             &[(1, Is(libc::SIOCSIFMTU))],
             &[(1, Is(libc::SIOCSIFTXQLEN))],
             &[(1, Is(libc::SIOCGIFINDEX))],

@@ -105,6 +105,7 @@ def _template(asn: int) -> list[str]:
         f"  local as {_number('ASN', asn, 1, ASN_MAX)};",
         "  debug { states };",
         "  direct;",
+        "  check link no;",
         "  connect delay time 1;",
         "  connect retry time 2;",
         "  error wait time 2, 10;",

@@ -8,7 +8,7 @@ at once, long before BGP's hold time has passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import groupby
 
 from twinbore.engines import netlink
@@ -57,6 +57,14 @@ def arrange(sock: RouteSocket, interfaces: Iterable[TunnelInterface]) -> Changes
         except NetlinkError as error:
             failed.append(Failure(wanted.name, str(error.strerror)))
     return Changes(tuple(done), tuple(failed))
+
+
+def delete_others(sock: RouteSocket, names: Collection[str]) -> list[str]:
+    """Delete the TUN devices of the namespace that are not among `names`; a sentence for each."""
+    others = [link for link in sock.links().values() if link.kind == "tun" and link.name not in names]
+    for link in others:
+        sock.delete_link(link.index)
+    return [f"removed tunnel interface {link.name}, which a daemon had left behind" for link in others]
 
 
 async def states(netnses: Iterable[str]) -> dict[tuple[str, str], bool]:

@@ -4,8 +4,10 @@ The daemon runs in the underlay's namespace, where the outside addresses are, an
 domains. charon finds it at `xfrm_socket`, which lies in charon's own /run (see `engines.ipsec.charon`).
 
 Invariants:
-* The daemon owns its devices: when it ends they go, and charon, which cannot work without it, ends too. Both come back,
-  each by its own engine; this one gives the daemon the last plan again at once.
+* The daemon makes and deletes the devices. When it ends charon, which cannot work without it, ends too; both come back,
+  each by its own engine, and this one gives the daemon the last plan again at once. A daemon that was killed leaves its
+  devices as they are: the new one takes them over, BGP sessions go on, and nothing is routed anew if the peers agree on
+  new SAs within `RESUME_SECONDS`. What it left and nobody wants any more is deleted here.
 * A device whose namespace was deleted under it is made anew.
 
 References: esp/daemon (the daemon); Documentation/networking/tuntap.rst of the kernel.
@@ -21,6 +23,7 @@ from typing import Final
 
 import structlog
 
+from twinbore.engines import netlink
 from twinbore.engines.base import EngineError
 from twinbore.engines.esp import arrange
 from twinbore.engines.esp.control import ControlClient, ControlError, ControlUnreachable, Tunnel
@@ -31,6 +34,8 @@ from twinbore.model.observed import Changes, EspStatus, Failure
 
 MAX_SOCKET_PATH: Final = 107
 READY_SECONDS: Final = 10.0
+RESUME_SECONDS: Final = 6.0
+"""How long tunnels that carried packets when the daemon was killed are waited for; they need 1 to 3 seconds."""
 _POLL_SECONDS: Final = 0.02
 
 log = structlog.get_logger("esp")
@@ -77,6 +82,9 @@ class UserEspEngine:
         self._client = ControlClient(control_socket)
         self._turn = asyncio.Lock()
         self._plan: EspPlan | None = None
+        self._carrying: frozenset[int] = frozenset()
+        self._resuming: set[int] = set()
+        self._resume_timer: asyncio.TimerHandle | None = None
         errors = (EngineError, ControlError, ControlUnreachable)
         self._restarter = Restarter("twinbore-esp", self._bring_back, errors, clock)
 
@@ -99,7 +107,7 @@ class UserEspEngine:
             self._plan = desired
             try:
                 await self._bring_up()
-                return await self._remove({interface.if_id for interface in desired.interfaces})
+                return await self._remove(desired) + await self._remove_left_over(desired)
             except (EngineError, ControlUnreachable, ControlError) as error:
                 return Changes(failed=(Failure("twinbore-esp", str(error)),))
 
@@ -110,15 +118,14 @@ class UserEspEngine:
             tunnels = {tunnel.if_id: tunnel for tunnel in await self._client.list_tunnels()}
             sas = await self._client.list_sas()
         except (ControlUnreachable, ControlError):
-            return tuple(EspStatus(if_id, False, False, False) for if_id in sorted(planned))
+            return tuple(EspStatus(i, False, False, False, i in self._resuming) for i in sorted(planned))
         up = await arrange.states({tunnel.netns for tunnel in tunnels.values() if tunnel.netns})
         directions: dict[int, set[str]] = {}
         for sa in sas:
             directions.setdefault(sa.if_id, set()).add(sa.direction)
-        return tuple(
-            _status(if_id, tunnels.get(if_id), {"in", "out"} <= directions.get(if_id, set()), up)
-            for if_id in sorted(planned | tunnels.keys())
-        )
+        self._carrying = frozenset(if_id for if_id, found in directions.items() if {"in", "out"} <= found)
+        self._resuming -= self._carrying
+        return tuple(self._status(if_id, tunnels.get(if_id), up) for if_id in sorted(planned | tunnels.keys()))
 
     async def close(self) -> None:
         """Let go; the daemon and its devices live on."""
@@ -181,8 +188,20 @@ class UserEspEngine:
     def _daemon_ended(self) -> None:
         log.error("twinbore-esp ended", reason=self._process.exit_reason, log=self._process.log_tail())
         self._client.close()
+        self._resuming |= self._carrying
+        self._cancel_resume_timer()
+        self._resume_timer = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._give_up_resuming)
         self._restarter.ended()
         self._on_event()
+
+    def _give_up_resuming(self) -> None:
+        if self._resuming:
+            self._resuming.clear()
+            self._on_event()
+
+    def _cancel_resume_timer(self) -> None:
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
 
     async def _bring_back(self) -> None:
         async with self._turn:
@@ -193,6 +212,7 @@ class UserEspEngine:
 
     async def _let_go(self) -> None:
         await self._restarter.cancel()
+        self._cancel_resume_timer()
         self._client.close()
 
     def _remove_sockets(self) -> None:
@@ -227,7 +247,8 @@ class UserEspEngine:
             done.append(action if present else f"made tunnel interface {wanted.name} in {wanted.netns}")
         return done
 
-    async def _remove(self, wanted: set[int]) -> Changes:
+    async def _remove(self, plan: EspPlan) -> Changes:
+        wanted = {interface.if_id for interface in plan.interfaces}
         unwanted = [tunnel for tunnel in await self._client.list_tunnels() if tunnel.if_id not in wanted]
         for tunnel in unwanted:
             await self._client.remove_sas(tunnel.if_id)
@@ -236,19 +257,33 @@ class UserEspEngine:
             await self._client.remove_tunnels([tunnel.if_id for tunnel in unwanted])
         return Changes(tuple(f"removed tunnel interface {tunnel.name} from {tunnel.netns}" for tunnel in unwanted))
 
+    async def _remove_left_over(self, plan: EspPlan) -> Changes:
+        """Delete devices of a daemon that was killed before their tunnels were removed."""
+        wanted = {(tunnel.netns, tunnel.name) for tunnel in await self._client.list_tunnels()}
+        wanted |= {(interface.netns, interface.name) for interface in plan.interfaces}
+        done: list[str] = []
+        for netns in {interface.netns for interface in plan.interfaces}:
+            names = {name for place, name in wanted if place == netns}
+            try:
+                done += await netlink.in_netns(netns, arrange.delete_others, names)
+            except OSError as error:
+                log.warning("left-over devices could not be looked for", netns=netns, reason=str(error))
+        return Changes(tuple(done))
 
-def _status(if_id: int, tunnel: Tunnel | None, carrying: bool, up: dict[tuple[str, str], bool]) -> EspStatus:
-    if tunnel is None:
-        return EspStatus(if_id, False, False, carrying)
-    state = up.get((tunnel.netns or "", tunnel.name))
-    return EspStatus(
-        if_id=if_id,
-        present=state is not None,
-        up=bool(state),
-        carrying=carrying,
-        rx_bytes=tunnel.rx_bytes,
-        rx_packets=tunnel.rx_packets,
-        tx_bytes=tunnel.tx_bytes,
-        tx_packets=tunnel.tx_packets,
-        drops=tuple(sorted((reason, count) for reason, count in tunnel.drops.items() if count)),
-    )
+    def _status(self, if_id: int, tunnel: Tunnel | None, up: dict[tuple[str, str], bool]) -> EspStatus:
+        carrying, resuming = if_id in self._carrying, if_id in self._resuming
+        if tunnel is None:
+            return EspStatus(if_id, False, False, carrying, resuming)
+        state = up.get((tunnel.netns or "", tunnel.name))
+        return EspStatus(
+            if_id=if_id,
+            present=state is not None,
+            up=bool(state),
+            carrying=carrying,
+            resuming=resuming,
+            rx_bytes=tunnel.rx_bytes,
+            rx_packets=tunnel.rx_packets,
+            tx_bytes=tunnel.tx_bytes,
+            tx_packets=tunnel.tx_packets,
+            drops=tuple(sorted((reason, count) for reason, count in tunnel.drops.items() if count)),
+        )
