@@ -15,7 +15,8 @@ from tests.contract.conftest import Service
 from tests.contract.raw import FORM, get, presigned, send, signed
 from twinbore.api import codec
 from twinbore.api.app import MAX_BODY
-from twinbore.api.operation import OPERATIONS
+from twinbore.api.operation import OPERATIONS, Call, Request, Response
+from twinbore.model.resources import Vpc
 
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -193,6 +194,32 @@ def test_a_dry_run_of_what_would_fail_says_why(service: Service) -> None:
 
 def test_a_dry_run_of_an_empty_listing(service: Service) -> None:
     assert signed(service, "DescribeAddresses", "DryRun=true").status == 412
+
+
+@pytest.mark.parametrize("dry_run", ["", "&DryRun=true"])
+def test_a_member_that_its_operation_has_not_read_is_refused_and_undoes_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch, dry_run: str
+) -> None:
+    def careless(call: Call, request: Request) -> Response:
+        call.tx.insert(Vpc(call.new_id("vpc"), call.account_id, request["CidrBlock"], "available", call.now, "default"))
+        assert request["TagSpecifications"][0]["ResourceType"] == "vpc"
+        return {}
+
+    monkeypatch.setitem(OPERATIONS, "CreateVpc", careless)
+    before = service.dump()
+    form = "CidrBlock=10.0.0.0/16&TagSpecification.1.ResourceType=vpc&TagSpecification.1.Tag.1.Key=a" + dry_run
+    answer = signed(service, "CreateVpc", form)
+    assert answer.status == 400
+    assert (
+        "<Code>UnsupportedOperation</Code><Message>The parameter TagSpecification.1.Tag is not supported by Twinbore: "
+        "leave it out.</Message>" in answer.text
+    )
+    assert service.dump() == before
+
+
+def test_a_listing_of_what_is_not_there_may_be_narrowed(service: Service) -> None:
+    answer = signed(service, "DescribeAddresses", "Filter.1.Name=domain&Filter.1.Value.1=vpc&AllocationId.1=eipalloc-1")
+    assert (answer.status, "<item>" in answer.text) == (200, False)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from twinbore.api import errors
 from twinbore.api.errors import ApiError
+from twinbore.api.members import Members, Path
 
 CURRENT_VERSION: Final = "2016-11-15"
 FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
@@ -69,7 +70,7 @@ def check_version(version: str) -> None:
         )
 
 
-def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> Members:
     """The operation's input with botocore's member names and Python types.
 
     Raises `ApiError`: UnknownParameter, MissingParameter, InvalidParameterValue, MalformedQueryString.
@@ -82,8 +83,22 @@ def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> d
     if shape is None:
         for name in tree:
             raise _unknown(name)
-        return {}
+        return Members()
     return _structure(shape, tree, "")
+
+
+def wire_path(operation: OperationModel, path: Path) -> str:
+    """How a request names the member at `path`, e.g. Options.TunnelOptions.1.PreSharedKey."""
+    shape = operation.input_shape
+    names = []
+    for step in path:
+        if isinstance(step, int):
+            names.append(str(step))
+            shape = shape.member
+        else:
+            shape = shape.members[step]
+            names.append(_wire_name(step, shape))
+    return ".".join(names)
 
 
 def _plant(tree: Node, name: str, value: str) -> None:
@@ -120,14 +135,14 @@ def _wire_members(shape: Shape) -> dict[str, tuple[str, Shape]]:
     return {_wire_name(name, member): (name, member) for name, member in shape.members.items()}
 
 
-def _structure(shape: Shape, node: Node | str, path: str) -> dict[str, Any]:
+def _structure(shape: Shape, node: Node | str, path: str) -> Members:
     if isinstance(node, str):
         raise ApiError(
             "InvalidParameterValue", f"Value ({node}) for parameter {path} is invalid. Members are expected."
         )
     prefix = f"{path}." if path else ""
     members = _wire_members(shape)
-    result: dict[str, Any] = {}
+    result = Members()
     for wire, below in node.items():
         if wire not in members:
             raise _unknown(prefix + wire)

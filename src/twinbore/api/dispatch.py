@@ -3,6 +3,8 @@
 * An operation runs in one transaction, a write transaction unless its name says that it only reads; the answer is
   written inside it, so that whatever ends in an error has changed nothing. DryRun undoes it after it has succeeded: a
   dry run checks all that a real one would.
+* What a client sends is done or refused: a member that the operation has not read is refused by name when the rest has
+  succeeded, and undoes it (see `members`).
 * An action that AWS has and Twinbore has not is refused by name, with one exception: a listing (Describe..., with
   lists and nothing else in its answer) is answered with empty lists. Tools list what they do not use on their way, and
   of all those resources there is in truth none.
@@ -21,7 +23,8 @@ from botocore.model import OperationModel
 import twinbore.api.ops  # noqa: F401 - registers the operations
 from twinbore.api import codec, errors
 from twinbore.api.errors import ApiError
-from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness
+from twinbore.api.members import Members, read_all, unread
+from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness, Request, Response
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database
 
@@ -57,6 +60,7 @@ class Dispatcher:
         reading = action.startswith(READ_ONLY)
         with self._database.read() if reading else self._database.write() as tx:
             result = function(Call(tx, account_id, self._settings, self._clock(), self._random), request)
+            _refuse_unread(operation_model, request)
             if dry_run:
                 raise errors.dry_run()
             return codec.answer(operation_model, result, request_id, version)
@@ -69,4 +73,16 @@ def empty_listing(operation_model: OperationModel) -> Operation:
     others = members.keys() - set(lists) - {NEXT_TOKEN}
     if not operation_model.name.startswith(LISTING) or not lists or others:
         raise errors.unsupported(f"The operation {operation_model.name} is not supported by Twinbore.")
-    return lambda _call, _request: {name: [] for name in lists}
+
+    def nothing(_call: Call, request: Request) -> Response:
+        read_all(request)  # whatever is asked about what does not exist
+        return {name: [] for name in lists}
+
+    return nothing
+
+
+def _refuse_unread(operation_model: OperationModel, request: Members) -> None:
+    for path in unread(request):
+        raise errors.unsupported(
+            f"The parameter {codec.wire_path(operation_model, path)} is not supported by Twinbore: leave it out."
+        )

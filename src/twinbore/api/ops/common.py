@@ -33,6 +33,7 @@ __all__ = [
     "tag_on_create",
     "tag_set",
     "tag_sets",
+    "taken",
 ]
 
 Row = TypeVar("Row")
@@ -128,11 +129,18 @@ def absent(*names: str) -> dict[str, Callable[[Any], object]]:
 def refuse_others(request: Request, *supported: str) -> None:
     """Refuse every parameter that is set (to other than false, zero or empty) and that is not among `supported`.
 
-    AWS knows the parameter, or the codec had refused it; to ignore it would promise what nobody does.
+    AWS knows the parameter, or the codec had refused it; to ignore it would promise what nobody does. The frame would
+    refuse it in the end; this does so before anything else is looked at, and lets pass what asks for nothing.
     """
-    for name, value in request.items():
-        if value and name not in supported:
+    for name in [name for name in request if name not in supported]:
+        if request[name]:
             raise errors.unsupported(f"The parameter {name} is not supported by Twinbore: leave it out.")
+
+
+def taken(request: Request, *names: str) -> None:
+    """Take members that need nothing done, whatever their value: it asks for what is so in any case."""
+    for name in names:
+        request.get(name)
 
 
 def _tag_filters(call: Call, request: Request) -> dict[str, Callable[[Any], object]]:

@@ -30,6 +30,7 @@ from twinbore.api.ops.common import (
     tag_on_create,
     tag_sets,
 )
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.zones import zone_ids
 from twinbore.model import resources as r
 
@@ -52,6 +53,7 @@ def create_network_interface(call: Call, request: Request) -> Response:
     description: str = request.get("Description", "")
     _check_description(description)
     wanted = _wanted_address(request)
+    requested_tags(request, "network-interface")
     eni_id = id_of_request(call, request, "network-interface")
     present = call.tx.get(r.NetworkInterface, eni_id)
     if present is not None:
@@ -184,6 +186,8 @@ def _wanted_address(request: Request) -> str | None:
     address: str | None = listed[0].get("PrivateIpAddress")
     if address is None:
         raise errors.missing_parameter("PrivateIpAddresses.1.PrivateIpAddress")
+    if listed[0].get("Primary") is False:
+        raise errors.invalid_value("PrivateIpAddresses.1.Primary", "false", "true: the only address is the primary one")
     return address
 
 

@@ -26,6 +26,7 @@ from twinbore.api.ops.common import (
     tag_sets,
 )
 from twinbore.api.ops.route_table_view import RouteTableView
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.model import resources as r
 
 FIRST_KERNEL_TABLE: Final = 1000
@@ -38,6 +39,7 @@ MAX_PAGE: Final = 100
 def create_route_table(call: Call, request: Request) -> Response:
     refuse_others(request, "VpcId", "ClientToken", "TagSpecifications")
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
+    requested_tags(request, "route-table")
     table_id = id_of_request(call, request, "route-table")
     present = call.tx.get(r.RouteTable, table_id)
     if present is not None:

@@ -113,7 +113,8 @@ def delete_subnet(call: Call, request: Request) -> Response:
 def modify_subnet_attribute(call: Call, request: Request) -> Response:
     """MapPublicIpOnLaunch is kept and shown; nothing is launched here, so nothing follows from it."""
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    values = {name: given["Value"] if isinstance(given, dict) else given for name, given in request.items()}
+    values = {name: request[name] for name in request}
+    values = {name: given["Value"] if isinstance(given, dict) else given for name, given in values.items()}
     refuse_others(values, "SubnetId", "MapPublicIpOnLaunch")
     if "MapPublicIpOnLaunch" in values:
         call.tx.update(subnet, map_public_ip_on_launch=values["MapPublicIpOnLaunch"])

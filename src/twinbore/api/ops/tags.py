@@ -44,14 +44,12 @@ def create_tags(call: Call, request: Request) -> Response:
 def delete_tags(call: Call, request: Request) -> Response:
     """A key alone removes the tag whatever its value; with a value, only a tag of that value; no tags, all of them."""
     given: list[dict[str, str]] | None = request.get("Tags")
-    for tag in given or []:
-        if not tag.get("Key"):
-            raise errors.missing_parameter("Tag.Key")
+    wanted = [(tag.get("Key"), tag.get("Value")) for tag in given or []]
+    if not all(key for key, _ in wanted):
+        raise errors.missing_parameter("Tag.Key")
     for _, resource_id in _resources(call, request):
         for present in call.tx.all(r.Tag, resource_id=resource_id):
-            if given is None or any(
-                tag["Key"] == present.key and tag.get("Value", present.value) == present.value for tag in given
-            ):
+            if given is None or any(key == present.key and value in (None, present.value) for key, value in wanted):
                 call.tx.delete(r.Tag, present.id)
     return {}
 

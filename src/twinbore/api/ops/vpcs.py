@@ -118,7 +118,7 @@ def delete_vpc(call: Call, request: Request) -> Response:
 @operation("ModifyVpcAttribute")
 def modify_vpc_attribute(call: Call, request: Request) -> Response:
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
-    given = {name: value["Value"] for name, value in request.items() if name != "VpcId"}
+    given = {name: request[name]["Value"] for name in request if name != "VpcId"}
     if len(given) != 1:
         raise errors.combination(
             f"Fields for exactly one attribute are needed; given: {', '.join(sorted(given)) or 'none'}. "

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
-from twinbore.api.ops.common import absent, filtered
+from twinbore.api.ops.common import absent, filtered, taken
 from twinbore.model.settings import Settings
 
 _REGION: Final = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*)-(north|south|east|west|central)?(east|west)?-([0-9]+)")
@@ -57,6 +57,7 @@ _REGION_FILTERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
 
 @operation("DescribeRegions")
 def describe_regions(call: Call, request: Request) -> Response:
+    taken(request, "AllRegions")  # there is one, and it is enabled
     settings = call.settings
     for name in request.get("RegionNames") or []:
         if name != settings.region:
@@ -78,6 +79,7 @@ _ZONE_FILTERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
 
 @operation("DescribeAvailabilityZones")
 def describe_availability_zones(call: Call, request: Request) -> Response:
+    taken(request, "AllAvailabilityZones")  # all are enabled
     settings = call.settings
     zones = [_zone_shape(settings, name, identifier) for name, identifier in zone_ids(settings).items()]
     for parameter, member in (("ZoneNames", "ZoneName"), ("ZoneIds", "ZoneId")):
