@@ -137,15 +137,16 @@ def test_what_xml_cannot_hold_is_refused_in_an_answer_that_can_be_read(service: 
         ("RunInstances", "UnsupportedOperation", "The operation RunInstances is not supported"),
         ("DescribeVpcBlockPublicAccessOptions", "UnsupportedOperation", "DescribeVpcBlockPublicAccessOptions"),
         ("GetTransitGatewayPrefixListReferences", "UnsupportedOperation", "GetTransitGatewayPrefixListReferences"),
+        ("CreateTransitGateway", "UnsupportedOperation", "transit gateways come in a later version"),
+        ("ModifyTransitGatewayVpcAttachment", "UnsupportedOperation", "transit gateways come in a later version"),
+        ("SearchTransitGatewayRoutes", "UnsupportedOperation", "transit gateways come in a later version"),
+        ("CreateVpnConcentrator", "UnsupportedOperation", "VPN concentrators come in a later version"),
+        ("DeleteVpnConcentrator", "UnsupportedOperation", "VPN concentrators come in a later version"),
         ("", "MissingParameter", "Action"),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(service: Service, action: str, code: str, words: str) -> None:
-    required = {
-        "RunInstances": "MinCount=1&MaxCount=1",
-        "GetTransitGatewayPrefixListReferences": "TransitGatewayRouteTableId=tgw-rtb-1",
-    }
-    answer = signed(service, action, required.get(action, ""))
+    answer = signed(service, action)
     assert answer.status == 400
     assert f"<Code>{code}</Code>" in answer.text
     assert words in answer.text
@@ -215,6 +216,17 @@ def test_a_member_that_its_operation_has_not_read_is_refused_and_undoes_it(
         "leave it out.</Message>" in answer.text
     )
     assert service.dump() == before
+
+
+def test_a_member_that_is_refused_so_is_refused_with_the_reason(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPERATIONS, "CreateVpc", lambda _call, request: {"Vpc": {"CidrBlock": request["CidrBlock"]}})
+    answer = signed(service, "CreateVpc", "CidrBlock=10.0.0.0/16&Ipv4IpamPoolId=ipam-1")
+    assert (
+        "<Message>The parameter Ipv4IpamPoolId is not supported by Twinbore: there is no IP address manager: give the "
+        "block itself (CidrBlock).</Message>" in answer.text
+    )
 
 
 def test_a_listing_of_what_is_not_there_may_be_narrowed(service: Service) -> None:

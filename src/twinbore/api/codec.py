@@ -87,18 +87,20 @@ def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> M
     return _structure(shape, tree, "")
 
 
-def wire_path(operation: OperationModel, path: Path) -> str:
-    """How a request names the member at `path`, e.g. Options.TunnelOptions.1.PreSharedKey."""
+def member_at(operation: OperationModel, path: Path) -> tuple[str, str]:
+    """How a request names the member at `path`, e.g. Options.TunnelOptions.1.PreSharedKey; the structure it is in."""
     shape = operation.input_shape
+    owner = ""
     names = []
     for step in path:
         if isinstance(step, int):
             names.append(str(step))
             shape = shape.member
         else:
+            owner = shape.name
             shape = shape.members[step]
             names.append(_wire_name(step, shape))
-    return ".".join(names)
+    return ".".join(names), owner
 
 
 def _plant(tree: Node, name: str, value: str) -> None:

@@ -21,7 +21,7 @@ from typing import Final
 from botocore.model import OperationModel
 
 import twinbore.api.ops  # noqa: F401 - registers the operations
-from twinbore.api import codec, errors
+from twinbore.api import codec, differences, errors
 from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
 from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness, Request, Response
@@ -30,6 +30,12 @@ from twinbore.store.database import Database
 
 NEXT_TOKEN: Final = "NextToken"  # noqa: S105 - a member's name
 LISTING: Final = "Describe"
+
+LATER: Final = {
+    "TransitGateway": "transit gateways come in a later version. Use a virtual private gateway (CreateVpnGateway)",
+    "VpnConcentrator": "VPN concentrators come in a later version. Use a virtual private gateway (CreateVpnGateway)",
+}
+"""Part of an operation's name → what will be there one day. An operation takes its place by being registered."""
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -54,9 +60,9 @@ class Dispatcher:
         if action not in self._model.operation_names:
             raise ApiError("InvalidAction", f"The action {action} is not valid for this web service.")
         operation_model = self._model.operation_model(action)
+        function = OPERATIONS.get(action) or empty_listing(operation_model)
         request = codec.parse(operation_model, parameters)
         dry_run = bool(request.pop("DryRun", False))
-        function = OPERATIONS.get(action) or empty_listing(operation_model)
         reading = action.startswith(READ_ONLY)
         with self._database.read() if reading else self._database.write() as tx:
             result = function(Call(tx, account_id, self._settings, self._clock(), self._random), request)
@@ -72,7 +78,7 @@ def empty_listing(operation_model: OperationModel) -> Operation:
     lists = [name for name, member in members.items() if member.type_name == "list"]
     others = members.keys() - set(lists) - {NEXT_TOKEN}
     if not operation_model.name.startswith(LISTING) or not lists or others:
-        raise errors.unsupported(f"The operation {operation_model.name} is not supported by Twinbore.")
+        raise errors.unsupported(_why_not(operation_model.name))
 
     def nothing(_call: Call, request: Request) -> Response:
         read_all(request)  # whatever is asked about what does not exist
@@ -81,8 +87,15 @@ def empty_listing(operation_model: OperationModel) -> Operation:
     return nothing
 
 
+def _why_not(name: str) -> str:
+    for part, later in LATER.items():
+        if part in name:
+            return f"The operation {name} is not supported by Twinbore yet: {later}."
+    return f"The operation {name} is not supported by Twinbore."
+
+
 def _refuse_unread(operation_model: OperationModel, request: Members) -> None:
     for path in unread(request):
-        raise errors.unsupported(
-            f"The parameter {codec.wire_path(operation_model, path)} is not supported by Twinbore: leave it out."
-        )
+        name, structure = codec.member_at(operation_model, path)
+        why = differences.reason(structure, str(path[-1])) or "leave it out"
+        raise errors.unsupported(f"The parameter {name} is not supported by Twinbore: {why}.")

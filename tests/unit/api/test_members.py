@@ -53,11 +53,15 @@ def test_a_path_is_named_as_the_client_has_written_it() -> None:
     )
     for name in ("CustomerGatewayId", "Type"):
         given.get(name)
-    assert [codec.wire_path(operation, path) for path in unread(given)] == ["Options", "TagSpecification"]
+    assert [codec.member_at(operation, path)[0] for path in unread(given)] == ["Options", "TagSpecification"]
+    assert codec.member_at(operation, ("Options", "TunnelOptions", 1, "DPDTimeoutSeconds")) == (
+        "Options.TunnelOptions.1.DPDTimeoutSeconds",
+        "VpnTunnelOptionsSpecification",
+    )
     tunnels = given["Options"]["TunnelOptions"]
     assert tunnels[1].get("Phase1DHGroupNumbers")
     assert given["TagSpecifications"][0]["Tags"]
-    assert [codec.wire_path(operation, path) for path in unread(given)] == [
+    assert [codec.member_at(operation, path)[0] for path in unread(given)] == [
         "Options.TunnelOptions.2.Phase1DHGroupNumber.1.Value",
         "TagSpecification.1.Tag.1.Key",
     ]

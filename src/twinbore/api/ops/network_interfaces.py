@@ -249,6 +249,7 @@ def _shape(
         "PrivateIpAddress": interface.private_ip_address,
         "SourceDestCheck": interface.source_dest_check,
         "RequesterManaged": False,
+        "Operator": {"Managed": False},
         "Status": _status(port),
         "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.private_ip_address}],
         "Ipv6Addresses": [],

@@ -1,0 +1,183 @@
+"""VPCs, subnets, route tables and gateways, network interfaces, and their tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore import xform_name
+
+from tests.contract.walk.example_vpn import tags
+from tests.contract.walk.filters import check_filters
+from tests.contract.walk.pages import check_pages
+from tests.contract.walk.walker import Walker
+from twinbore.model import resources as r
+
+
+def walk(w: Walker) -> None:
+    _zones(w)
+    vpc_id = _vpcs(w)
+    subnet_id = _subnets(w, vpc_id)
+    _interfaces(w, subnet_id)
+    _gateways(w, vpc_id)
+    _routing(w, vpc_id, subnet_id)
+    w("DescribeTags")
+    _tags(w, vpc_id)
+    _end(w, vpc_id, subnet_id)
+
+
+def _wait(w: Walker, waiter: str, **parameters: Any) -> None:
+    w.ec2.get_waiter(xform_name(waiter)).wait(**parameters, WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+
+
+def _zones(w: Walker) -> None:
+    region = w.service.settings.region
+    w("DescribeRegions", AllRegions=True, RegionNames=[region])
+    w.effect("DescribeRegions", "AllRegions")
+    check_filters(w, "DescribeRegions", "Regions")
+    zones = w("DescribeAvailabilityZones", AllAvailabilityZones=True)["AvailabilityZones"]
+    w.effect("DescribeAvailabilityZones", "AllAvailabilityZones")
+    for member, name in (("ZoneNames", "ZoneName"), ("ZoneIds", "ZoneId")):
+        found = w("DescribeAvailabilityZones", **{member: [zones[1][name]]})
+        assert found["AvailabilityZones"] == [zones[1]]
+    check_filters(w, "DescribeAvailabilityZones", "AvailabilityZones")
+    attributes = w("DescribeAccountAttributes")["AccountAttributes"]
+    for attribute in attributes:
+        found = w("DescribeAccountAttributes", AttributeNames=[attribute["AttributeName"]])
+        assert found["AccountAttributes"] == [attribute]
+
+
+def _vpcs(w: Walker) -> str:
+    vpc_id = w(
+        "CreateVpc", CidrBlock="10.30.0.0/16", InstanceTenancy="default", TagSpecifications=tags("vpc", "the-vpc")
+    )["Vpc"]["VpcId"]
+    w.settle()
+    for n in range(6):
+        w("CreateVpc", CidrBlock=f"10.{100 + n}.0.0/16")
+    w("DescribeVpcs", VpcIds=[vpc_id])
+    for waiter in ("VpcExists", "VpcAvailable"):
+        _wait(w, waiter, VpcIds=[vpc_id])
+    check_filters(w, "DescribeVpcs", "Vpcs")
+    check_pages(w, "DescribeVpcs", "Vpcs")
+    for name, attribute in (
+        ("EnableDnsSupport", "enableDnsSupport"),
+        ("EnableDnsHostnames", "enableDnsHostnames"),
+        ("EnableNetworkAddressUsageMetrics", "enableNetworkAddressUsageMetrics"),
+    ):
+        for value in (True, False):
+            if name != "EnableNetworkAddressUsageMetrics" or not value:
+                w("ModifyVpcAttribute", VpcId=vpc_id, **{name: {"Value": value}})
+                answer = w("DescribeVpcAttribute", VpcId=vpc_id, Attribute=attribute)
+                assert answer[name] == {"Value": value}
+    w.effect("DescribeVpcAttribute", "Attribute")
+    return vpc_id
+
+
+def _subnets(w: Walker, vpc_id: str) -> str:
+    zones = w("DescribeAvailabilityZones")["AvailabilityZones"]
+    subnet_id = w(
+        "CreateSubnet",
+        VpcId=vpc_id,
+        CidrBlock="10.30.1.0/24",
+        AvailabilityZone=zones[2]["ZoneName"],
+        TagSpecifications=tags("subnet", "the-subnet"),
+    )["Subnet"]["SubnetId"]
+    w("CreateSubnet", VpcId=vpc_id, CidrBlock="10.30.2.0/24", AvailabilityZoneId=zones[1]["ZoneId"])
+    for n in range(3, 8):
+        w("CreateSubnet", VpcId=vpc_id, CidrBlock=f"10.30.{n}.0/26")
+    w.settle()
+    w("DescribeSubnets", SubnetIds=[subnet_id])
+    _wait(w, "SubnetAvailable", SubnetIds=[subnet_id])
+    w("ModifySubnetAttribute", SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
+    check_filters(w, "DescribeSubnets", "Subnets")
+    check_pages(w, "DescribeSubnets", "Subnets")
+    return subnet_id
+
+
+def _interfaces(w: Walker, subnet_id: str) -> None:
+    def create(**more: Any) -> str:
+        return str(w("CreateNetworkInterface", SubnetId=subnet_id, **more)["NetworkInterface"]["NetworkInterfaceId"])
+
+    first = create(
+        Description="the interface",
+        PrivateIpAddress="10.30.1.10",
+        ClientToken="token-of-the-walk",
+        TagSpecifications=tags("network-interface", "the-eni"),
+    )
+    create(PrivateIpAddresses=[{"PrivateIpAddress": "10.30.1.11", "Primary": True}])
+    others = [create() for _ in range(5)]
+    w("DescribeNetworkInterfaces", NetworkInterfaceIds=[first])
+    _wait(w, "NetworkInterfaceAvailable", NetworkInterfaceIds=[first])
+    w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=others[0], SourceDestCheck={"Value": False})
+    w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=others[0], Description={"Value": "described later"})
+    with w.service.database.write() as tx:
+        interface = tx.get(r.NetworkInterface, first)
+        assert interface is not None
+        tx.insert(r.Port(first, interface.account_id, "namespace", "workload", "eth0", interface.created_at))
+    check_filters(w, "DescribeNetworkInterfaces", "NetworkInterfaces")
+    check_pages(w, "DescribeNetworkInterfaces", "NetworkInterfaces")
+    with w.service.database.write() as tx:
+        tx.delete(r.Port, first)
+    for identifier in (first, *others):
+        w("DeleteNetworkInterface", NetworkInterfaceId=identifier)
+
+
+def _gateways(w: Walker, vpc_id: str) -> None:
+    made = w("CreateInternetGateway", TagSpecifications=tags("internet-gateway", "the-igw"))
+    gateway_id = made["InternetGateway"]["InternetGatewayId"]
+    w("AttachInternetGateway", InternetGatewayId=gateway_id, VpcId=vpc_id)
+    w("DescribeInternetGateways", InternetGatewayIds=[gateway_id])
+    _wait(w, "InternetGatewayExists", InternetGatewayIds=[gateway_id])
+    others = [w("CreateInternetGateway")["InternetGateway"]["InternetGatewayId"] for _ in range(6)]
+    check_filters(w, "DescribeInternetGateways", "InternetGateways")
+    check_pages(w, "DescribeInternetGateways", "InternetGateways")
+    for other in others:
+        w("DeleteInternetGateway", InternetGatewayId=other)
+
+
+def _routing(w: Walker, vpc_id: str, subnet_id: str) -> None:
+    def create(**more: Any) -> str:
+        return str(w("CreateRouteTable", VpcId=vpc_id, **more)["RouteTable"]["RouteTableId"])
+
+    table_id = create(ClientToken="table-of-the-walk", TagSpecifications=tags("route-table", "the-table"))
+    others = [create() for _ in range(5)]
+    association = w("AssociateRouteTable", RouteTableId=table_id, SubnetId=subnet_id)["AssociationId"]
+    association = w("ReplaceRouteTableAssociation", AssociationId=association, RouteTableId=others[0])[
+        "NewAssociationId"
+    ]
+    gateway_id = w("DescribeInternetGateways")["InternetGateways"][0]["InternetGatewayId"]
+    interface_id = w("CreateNetworkInterface", SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
+    w("CreateRoute", RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
+    w("CreateRoute", RouteTableId=table_id, DestinationCidrBlock="172.30.0.0/16", NetworkInterfaceId=interface_id)
+    w("DescribeRouteTables", RouteTableIds=[table_id])
+    w("ReplaceRoute", RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", NetworkInterfaceId=interface_id)
+    w("ReplaceRoute", RouteTableId=table_id, DestinationCidrBlock="172.30.0.0/16", GatewayId=gateway_id)
+    check_filters(w, "DescribeRouteTables", "RouteTables")
+    check_pages(w, "DescribeRouteTables", "RouteTables")
+    for destination in ("0.0.0.0/0", "172.30.0.0/16"):
+        w("DeleteRoute", RouteTableId=table_id, DestinationCidrBlock=destination)
+    left = w("DescribeRouteTables", RouteTableIds=[table_id])["RouteTables"][0]["Routes"]
+    assert [route["GatewayId"] for route in left] == ["local"]
+    w.effect("DeleteRoute", "DestinationCidrBlock")
+    w("DisassociateRouteTable", AssociationId=association)
+    for identifier in (table_id, *others):
+        w("DeleteRouteTable", RouteTableId=identifier)
+    w("DeleteNetworkInterface", NetworkInterfaceId=interface_id)
+
+
+def _tags(w: Walker, vpc_id: str) -> None:
+    w("CreateTags", Resources=[vpc_id], Tags=[{"Key": f"key-{n}", "Value": f"value-{n}"} for n in range(6)])
+    check_filters(w, "DescribeTags", "Tags")
+    check_pages(w, "DescribeTags", "Tags")
+    w("DeleteTags", Resources=[vpc_id], Tags=[{"Key": "key-1", "Value": "value-1"}, {"Key": "key-2"}])
+    left = w("DescribeTags", Filters=[{"Name": "resource-id", "Values": [vpc_id]}])["Tags"]
+    assert not {"key-1", "key-2"} & {tag["Key"] for tag in left}
+    w.effect("DeleteTags", "Tags.Key", "Tags.Value")
+
+
+def _end(w: Walker, vpc_id: str, subnet_id: str) -> None:
+    gateway_id = w("DescribeInternetGateways")["InternetGateways"][0]["InternetGatewayId"]
+    w("DetachInternetGateway", InternetGatewayId=gateway_id, VpcId=vpc_id)
+    for interface in w("DescribeNetworkInterfaces")["NetworkInterfaces"]:
+        w("DeleteNetworkInterface", NetworkInterfaceId=interface["NetworkInterfaceId"])
+    w("DeleteSubnet", SubnetId=subnet_id)
+    w("DeleteVpc", VpcId=w("CreateVpc", CidrBlock="10.200.0.0/16")["Vpc"]["VpcId"])
