@@ -61,6 +61,22 @@ def signed(
     text = parameters if isinstance(parameters, str) else urlencode(parameters)
     frame = {"Action": action} | ({"Version": version} if version else {})
     body = "&".join(part for part in (urlencode(frame), text) if part).encode()
+    return _signed_post(service, body, scope, region, secret, headers)
+
+
+def signed_octets(service: Service, action: str, form: bytes) -> Answer:
+    """A signed POST whose form is given as octets, of whatever kind."""
+    return _signed_post(service, f"Action={action}&Version={VERSION}&".encode() + form)
+
+
+def _signed_post(
+    service: Service,
+    body: bytes,
+    scope: str = "ec2",
+    region: str | None = None,
+    secret: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
     request = AWSRequest("POST", service.url + "/", headers=FORM | dict(headers or {}), data=body)
     request.headers["Host"] = urlsplit(service.url).netloc
     credentials = Credentials(service.access_key_id, secret or service.secret_access_key)

@@ -19,7 +19,6 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
@@ -31,7 +30,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
 from twinbore import __version__
-from twinbore.api import codec, sts
+from twinbore.api import codec, form, sts
 from twinbore.api.accounts import KeyRing
 from twinbore.api.dispatch import Dispatcher
 from twinbore.api.errors import ApiError
@@ -43,12 +42,14 @@ from twinbore.store.database import Database, StoreError
 MAX_BODY: Final = 1 << 20
 """Octets; EC2's longest requests are some 100 KiB."""
 
+MAX_DISCARDED: Final = 16 << 20
+"""Octets of a longer body that are read and thrown away: a client that sends before it reads gets its answer so."""
+
 METHODS: Final = ("GET", "POST")
 OTHER_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 HEADERS: Final = {"Server": "Twinbore", "Cache-Control": "no-cache, no-store"}
 XML: Final = "text/xml;charset=UTF-8"
 LOGGED_CHARACTERS: Final = 64
-SIGNING_PARAMETERS: Final = "X-Amz-"
 
 
 class Endpoint:
@@ -86,7 +87,7 @@ class Endpoint:
         return HttpResponse(content, status, headers=HEADERS | {"x-amzn-RequestId": request_id}, media_type=XML)
 
     def _answer(self, received: Received, request_id: str, facts: dict[str, Any]) -> bytes:
-        parameters = _parameters(received)
+        parameters = form.parameters(received.query, received.body if received.method == "POST" else b"")
         named = dict(parameters)
         action, version = named.get("Action", ""), named.get("Version", "")
         facts |= {"service": "sts" if version == sts.VERSION else "ec2", "action": action[:LOGGED_CHARACTERS]}
@@ -136,9 +137,12 @@ async def _receive(http: HttpRequest) -> Received:
     size = 0
     async for chunk in http.stream():
         size += len(chunk)
-        if size > MAX_BODY:
-            raise ApiError("RequestEntityTooLarge", f"The request has more than {MAX_BODY} octets.", 413)
-        chunks.append(chunk)
+        if size <= MAX_BODY:
+            chunks.append(chunk)
+        elif size > MAX_DISCARDED:
+            break
+    if size > MAX_BODY:
+        raise ApiError("RequestEntityTooLarge", f"The request has more than {MAX_BODY} octets.", 413)
     return Received(
         method=http.method,
         path=http.scope["raw_path"].decode("latin-1"),
@@ -146,11 +150,3 @@ async def _receive(http: HttpRequest) -> Received:
         headers=header_map(http.scope["headers"]),
         body=b"".join(chunks),
     )
-
-
-def _parameters(received: Received) -> list[tuple[str, str]]:
-    """The request's parameters, but those that belong to its signature."""
-    pairs = parse_qsl(received.query, keep_blank_values=True)
-    if received.method == "POST":
-        pairs += parse_qsl(received.body.decode("utf-8", "replace"), keep_blank_values=True)
-    return [(name, value) for name, value in pairs if not name.startswith(SIGNING_PARAMETERS)]

@@ -35,10 +35,10 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from twinbore.api import errors
 from twinbore.api.errors import ApiError
+from twinbore.api.form import FRAME, malformed
 from twinbore.api.members import Members, Path
 
 CURRENT_VERSION: Final = "2016-11-15"
-FRAME_PARAMETERS: Final = frozenset({"Action", "Version"})
 INTEGER_LIMIT: Final = 1 << 63
 """Whole numbers are smaller; what a member takes is said by its operation, which knows the reason."""
 
@@ -77,7 +77,7 @@ def parse(operation: OperationModel, parameters: Iterable[tuple[str, str]]) -> M
     """
     tree: Node = {}
     for name, value in parameters:
-        if name not in FRAME_PARAMETERS:
+        if name not in FRAME:
             _plant(tree, name, value)
     shape = operation.input_shape
     if shape is None:
@@ -109,15 +109,11 @@ def _plant(tree: Node, name: str, value: str) -> None:
     for part in path:
         below = node.setdefault(part, {})
         if isinstance(below, str):
-            raise _malformed(f"The parameter {name} is given both with and without members")
+            raise malformed(f"The parameter {name} is given both with and without members")
         node = below
     if last in node:
-        raise _malformed(f"The parameter {name} is given twice")
+        raise malformed(f"The parameter {name} is given twice")
     node[last] = value
-
-
-def _malformed(message: str) -> ApiError:
-    return ApiError("MalformedQueryString", message, 404)
 
 
 def _unknown(name: str) -> ApiError:

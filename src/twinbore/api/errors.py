@@ -11,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+MAX_MESSAGE: Final = 8000
+"""Characters; of a longer one the beginning and the end are shown."""
+
 
 class ApiError(Exception):
     """An answer other than success: `code` and `message` for the client, `status` for HTTP."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
+        if len(message) > MAX_MESSAGE:  # it names what the client has sent, of any length
+            message = f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,3 +183,28 @@ def test_parameters_that_would_be_ignored_are_refused() -> None:
     refuse_others({"A": "x", "B": False, "C": [], "D": 0, "E": ""}, "A")
     with pytest.raises(ApiError, match="UnsupportedOperation: The parameter B is not supported"):
         refuse_others({"A": "x", "B": True}, "A")
+
+
+def test_wildcards_take_no_time_that_grows_with_their_number() -> None:
+    begun = time.perf_counter()
+    assert not passes("a" * 5000, "*a" * 60 + "*b")
+    assert passes("a" * 5000 + "b", "*a" * 60 + "*b")
+    assert time.perf_counter() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("filters", "code"),
+    [
+        ([{"Name": "value", "Values": ["x"]}] * 51, "FilterLimitExceeded"),
+        ([{"Name": "value", "Values": ["x"] * 201}], "FilterLimitExceeded"),
+        ([{"Name": "value", "Values": ["*" * 256]}], "InvalidParameterValue"),
+    ],
+)
+def test_more_than_the_limits(filters: list[dict[str, Any]], code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        filtered([], {"Filters": filters}, FILTERS)
+    assert caught.value.code == code
+
+
+def test_a_long_value_without_wildcards_is_compared() -> None:
+    assert passes("x" * 9000, "x" * 9000)
