@@ -26,11 +26,13 @@ demo: setup ## The whole scenario on real packets, in network namespaces of its 
 
 .PHONY: test
 test: setup lint test-rust fuzz ## Every check and every test (needs root for the namespace tests)
+	@scripts/ansible
 	@echo "== pytest: $(RINGS)"
 	@$(PYTEST) --durations=10 $(RINGS)
 
 .PHONY: test-unit
 test-unit: setup ## The fast tests: no root, no data plane
+	@scripts/ansible
 	@$(PYTEST) tests/unit tests/contract
 
 .PHONY: test-namespace
