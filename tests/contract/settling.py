@@ -1,13 +1,13 @@
 """The agent's part played by itself: clients that wait need resources that move on while they look.
 
-The application settles after every `every`-th request, before the next one is read. So a client that polls sees the
+The application settles after every `every`-th request, before its answer is sent. So a client that polls sees the
 state in between exactly as often as the test wants, without a clock: with 1, what a request has started is done when
-the next one comes; with 3, the second and the third request after a Create still see it `pending`.
+its answer arrives (which still says `pending`); with 3, a Create and the next two requests see it `pending`.
 """
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.contract.conftest import Service, Stage
 
@@ -24,7 +24,14 @@ class Settling:
         stage.application = self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._application(scope, receive, send)
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._application(scope, receive, keep)
         self.requests += 1
         if self.requests % self._every == 0:
             self._service.settle()
+        for message in answer:
+            await send(message)
