@@ -44,6 +44,10 @@ test-strongswan6: setup ## The tests under strongSwan 6 (Debian 13's, fetched be
 	@scripts/strongswan6
 	@$(PYTEST) tests/namespace/test_strongswan6.py
 
+.PHONY: clients
+clients: setup ## The SDKs for Go and JavaScript, where these languages are present
+	@$(VENV)/python -m tests.clients
+
 .PHONY: test-rust
 test-rust: setup ## Tests of twinbore-esp (root: real TUN devices)
 	@echo "== cargo test"
