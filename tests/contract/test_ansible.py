@@ -142,3 +142,16 @@ def test_a_security_group_is_made_once_and_taken_away_once(ansible: Ansible) -> 
     gone = ansible.play("groups.yml", "wanted=absent")
     assert not gone["group"]["changed"]
     assert {g["group_name"] for g in gone["groups"]} == {"default"}
+
+
+def test_wrong_orders_fail_with_the_services_own_words(ansible: Ansible, ec2: Any) -> None:
+    told = ansible.play("wrong.yml")
+    assert all(result["failed"] for result in told.values())
+    assert "(Gateway.NotAttached)" in told["propagation"]["msg"]
+    assert "(InvalidSubnet.Range)" in told["outside"]["msg"]
+    assert "(InvalidVpcID.NotFound)" in told["attachment"]["msg"]
+    assert "(DependencyViolation)" in told["removal"]["msg"]
+    # This module keeps the service's words to itself.
+    assert told["connection_first"]["msg"] == "Failed to create VPN connection: Failed to create vpn connection"
+    assert ec2.describe_vpn_connections()["VpnConnections"] == []
+    assert len(ec2.describe_subnets()["Subnets"]) == 1
