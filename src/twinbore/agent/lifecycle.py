@@ -3,13 +3,16 @@
 A step is taken only for a row that the applied plan saw in that very state, and only when no engine reported a failure
 that names the resource (or names none that is known, which then concerns the whole host). So `available` means that
 the data plane has it, and `deleted` that nothing of it is left.
+
+`modifying` alone ends in `available` after a failure, too: the connection is there, what could not be done is told by
+its tunnels (`TunnelTelemetry.failure`), and a change that put it right must not be refused for the sake of its state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from twinbore.model import resources as r
 from twinbore.model.observed import Failure
@@ -19,15 +22,21 @@ from twinbore.model.states import (
     ATTACHING,
     ATTACHMENT,
     AVAILABLE,
+    CONNECTION,
     DELETED,
     DELETING,
     DETACHED,
     DETACHING,
+    MODIFYING,
     PENDING,
     RESOURCE,
+    Transitions,
     advance,
 )
 from twinbore.store.database import Transaction
+
+_TABLES: Final[dict[type, Transitions]] = {r.VpnGatewayAttachment: ATTACHMENT, r.VpnConnection: CONNECTION}
+"""State machines of what does not move as most resources do."""
 
 
 def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], now: datetime) -> list[str]:
@@ -44,6 +53,8 @@ def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], no
             if target:
                 steps += _advance(tx, attachment, target)
     for connection in applied.connections:
+        if connection.state == MODIFYING:
+            steps += _advance(tx, connection, AVAILABLE)
         if connection.state == DELETING and connection.id not in held:
             steps += _finish_connection(tx, connection, applied, now)
     for gateway in applied.vpn_gateways:
@@ -64,7 +75,7 @@ def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], no
 
 def needs_settling(snapshot: Snapshot) -> bool:
     """Whether any row of `snapshot` waits for a step."""
-    waiting = {PENDING, DELETING, ATTACHING, DETACHING}
+    waiting = {PENDING, MODIFYING, DELETING, ATTACHING, DETACHING}
     rows: Iterable[Any] = (
         *snapshot.vpcs,
         *snapshot.subnets,
@@ -125,7 +136,7 @@ def _advance(tx: Transaction, seen: Any, target: str, **changes: Any) -> list[st
     current = tx.get(type(seen), seen.id)
     if current is None or current.state != seen.state:
         return []
-    table = ATTACHMENT if isinstance(seen, r.VpnGatewayAttachment) else RESOURCE
+    table = _TABLES.get(type(seen), RESOURCE)
     tx.update(current, state=advance(table, current.state, target), **changes)
     return [f"{seen.id} is {target}"]
 

@@ -173,7 +173,7 @@ class Agent:
         self, snapshot: Snapshot, seen: recorder.Observations, failures: tuple[Failure, ...], sweep: bool
     ) -> recorder.Recorded:
         now = self._clock()
-        recorded = recorder.compare(snapshot, seen, now)
+        recorded = recorder.compare(snapshot, seen, now, failures)
         if recorded or sweep or lifecycle.needs_settling(snapshot):
             with self._database.write(bump=False) as tx:
                 recorder.write(tx, recorded)

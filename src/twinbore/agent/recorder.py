@@ -3,17 +3,21 @@
 Rows are written only when a fact changed, so that a quiet host writes nothing. `Recorded.plan_changed` says whether a
 fact that the plan depends on is among them (an interface that must go up or down, a prefix that came or went).
 
+Maintenance is pending on a tunnel while its SAs run with times that were changed since; it is applied when they no
+longer do.
+
 Reference: EC2 API reference, `VgwTelemetry` (LastStatusChange: the time of the last change in status).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twinbore.model import resources as r
-from twinbore.model.naming import session_name
-from twinbore.model.observed import BgpObservation, EspStatus, IkeStatus
+from twinbore.model.naming import session_name, tunnel_interface
+from twinbore.model.observed import BgpObservation, EspStatus, Failure, IkeStatus
 from twinbore.model.snapshot import Snapshot
 from twinbore.model.states import DELETING, TUNNEL, advance
 from twinbore.model.telemetry import Verdict, judge
@@ -43,8 +47,8 @@ class Recorded:
         return bool(self.telemetry or self.new_routes or self.gone_routes)
 
 
-def compare(snapshot: Snapshot, seen: Observations, now: datetime) -> Recorded:
-    """What `seen` changes in the rows of `snapshot`. Pure."""
+def compare(snapshot: Snapshot, seen: Observations, now: datetime, failures: Collection[Failure] = ()) -> Recorded:
+    """What `seen` and the round's failures change in the rows of `snapshot`. Pure."""
     esp = {status.if_id: status for status in seen.esp}
     ike = {status.name: status for status in seen.ike}
     bgp = {status.session: status for status in seen.bgp.sessions}
@@ -64,6 +68,7 @@ def compare(snapshot: Snapshot, seen: Observations, now: datetime) -> Recorded:
         status = esp.get(tunnel.if_id)
         verdict = judge(static_routes=static, esp=status, ike=ike.get(tunnel.id), bgp=bgp.get(session_name(tunnel.id)))
         new = _row(old, verdict, status, ike.get(tunnel.id), now)
+        new = _maintenance(replace(new, failure=_failure(tunnel, failures)), ike.get(tunnel.id), now)
         if new != old:
             telemetry.append(new)
             plan_changed |= new.carrying != old.carrying or new.phase2_encryption != old.phase2_encryption
@@ -130,6 +135,23 @@ def _row(
         phase2_integrity=None,
         phase2_dh_group=None,
     )
+
+
+def _failure(tunnel: r.VpnTunnel, failures: Collection[Failure]) -> str:
+    """What an engine could not do for this very tunnel."""
+    names = (tunnel.id, session_name(tunnel.id), tunnel_interface(tunnel.if_id))
+    return "; ".join(f.message for f in failures if f.subject.removesuffix(".v1") in names)[:1000]
+
+
+def _maintenance(row: r.TunnelTelemetry, ike: IkeStatus | None, now: datetime) -> r.TunnelTelemetry:
+    pending = ike is not None and ike.outdated
+    if pending == row.maintenance_pending:
+        return row
+    if not pending:
+        return replace(row, maintenance_pending=False, maintenance_due_at=None, maintenance_applied_at=now)
+    seconds = ike.renewal_seconds if ike is not None else None
+    due = None if seconds is None else now + timedelta(seconds=seconds)
+    return replace(row, maintenance_pending=True, maintenance_due_at=due)
 
 
 def _routes(snapshot: Snapshot, bgp: BgpObservation) -> tuple[tuple[r.GatewayRoute, ...], tuple[str, ...]]:

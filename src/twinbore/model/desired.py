@@ -151,7 +151,8 @@ class IkeTunnel:
 
     `name` is unique on the host and stable for the tunnel's life. `remote_address` None accepts any peer address.
     `local_ts` and `remote_ts` are the gateway's and the customer's traffic selectors. `encapsulate` forces UDP
-    encapsulation. `initiate` is true where this side starts the negotiation.
+    encapsulation. `initiate` is true where this side starts the negotiation. `replacements` counts how often the SAs'
+    replacement was asked for: those that were made under a smaller number give way to new ones.
     """
 
     name: str
@@ -166,6 +167,7 @@ class IkeTunnel:
     remote_ts: tuple[str, ...]
     encapsulate: bool
     initiate: bool
+    replacements: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ class IkeStatus:
     Algorithms are AWS's spellings (`AES128-GCM-16`, `SHA2-256`, 14); None while nothing is negotiated, and for the
     integrity of an AEAD cipher. `last_error` is the last reason in words, or empty. `remote_address` is where the peer
     is seen from, `host:port`.
+
+    `outdated`: the SAs were made under settings that were changed since. `renewal_seconds` is when they will be
+    replaced at the latest; None when that is up to the customer.
     """
 
     name: str
@@ -53,6 +56,8 @@ class IkeStatus:
     remote_address: str | None = None
     nat_detected: bool = False
     last_error: str = ""
+    outdated: bool = False
+    renewal_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

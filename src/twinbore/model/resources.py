@@ -193,7 +193,8 @@ class VpnTunnel:
     """One of a connection's two tunnels. `id` is `<connection id>-<index>`, index 1 or 2.
 
     `outside_address` is the public address that the customer is given, `outside_local` the underlay's address behind
-    it. `if_id` is unique on the host. The pre-shared key is the secret (`id`, "pre_shared_key").
+    it. `if_id` is unique on the host. The pre-shared key is the secret (`id`, "pre_shared_key"). `replacements` counts
+    how often the tunnel's replacement was asked for: one more makes the engine negotiate the tunnel anew.
     """
 
     id: str
@@ -205,6 +206,7 @@ class VpnTunnel:
     outside_local: str
     inside_cidr: str
     options: TunnelOptions = field(default_factory=TunnelOptions)
+    replacements: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,11 @@ class TunnelTelemetry:
     """VgwTelemetry of one tunnel and what is negotiated now. `id` is the tunnel's id.
 
     `carrying`: SAs are installed in the data plane, or will be again in a moment (decides the tunnel interface's state
-    in the plan). The negotiated values are AWS's spellings or None.
+    in the plan). The negotiated values are AWS's spellings or None. `failure` is what an engine could not do for the
+    tunnel, or empty.
+
+    `maintenance_pending`: the SAs were made under former settings; they are replaced at `maintenance_due_at` at the
+    latest (None: when the customer negotiates anew). `maintenance_applied_at` is when that was last put right.
     """
 
     id: str
@@ -253,6 +259,10 @@ class TunnelTelemetry:
     phase2_integrity: str | None = None
     phase2_dh_group: int | None = None
     detail: str = ""
+    failure: str = ""
+    maintenance_pending: bool = False
+    maintenance_due_at: datetime | None = None
+    maintenance_applied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Final
 
 PENDING: Final = "pending"
 AVAILABLE: Final = "available"
+MODIFYING: Final = "modifying"
 DELETING: Final = "deleting"
 DELETED: Final = "deleted"
 ATTACHING: Final = "attaching"
@@ -38,7 +39,18 @@ RESOURCE: Final[Transitions] = {
     DELETING: frozenset({DELETED}),
     DELETED: frozenset(),
 }
-"""Customer gateway, virtual private gateway, VPN connection and static route."""
+"""Customer gateway, virtual private gateway and static route."""
+
+CONNECTION: Final[Transitions] = {
+    **RESOURCE,
+    AVAILABLE: frozenset({MODIFYING, DELETING}),
+    MODIFYING: frozenset({AVAILABLE, DELETING}),
+}
+"""VPN connection. `modifying` is not in the API reference, but it is what AWS shows while a change is carried out, and
+what Terraform's provider waits on."""
+
+LIVING: Final = (PENDING, AVAILABLE, MODIFYING)
+"""States in which a VPN connection has tunnels that work or shall."""
 
 ATTACHMENT: Final[Transitions] = {
     ATTACHING: frozenset({ATTACHED, DETACHING}),

@@ -159,6 +159,7 @@ def _ike(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Index, facts: 
         remote_ts=(connection.local_ipv4_network_cidr,),
         encapsulate=facts.encapsulate,
         initiate=tunnel.options.startup_action == "start" and customer.ip_address is not None,
+        replacements=tunnel.replacements,
     )
 
 

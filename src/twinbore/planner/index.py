@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from twinbore.model import resources as r
 from twinbore.model.snapshot import Snapshot
-from twinbore.model.states import ATTACHED, ATTACHING, AVAILABLE, PENDING
+from twinbore.model.states import ATTACHED, ATTACHING, AVAILABLE, LIVING, PENDING
 
 Row = TypeVar("Row")
 
@@ -37,7 +37,7 @@ class Index:
         self._table_of_subnet = {a.subnet_id: a.route_table_id for a in snapshot.associations if a.subnet_id}
         self._main_table = {a.vpc_id: a.route_table_id for a in snapshot.associations if a.main}
         self._connections_by_gateway = _grouped(
-            [c for c in snapshot.connections if c.state in (PENDING, AVAILABLE) and c.vpn_gateway_id], "vpn_gateway_id"
+            [c for c in snapshot.connections if c.state in LIVING and c.vpn_gateway_id], "vpn_gateway_id"
         )
         live = [a for a in snapshot.attachments if a.state in (ATTACHING, ATTACHED) and a.id in self._gateways]
         self._vpc_of_gateway = {a.id: a.vpc_id for a in live}
@@ -94,7 +94,7 @@ class Index:
         return [route.prefix for route in self._routes_by_gateway[gateway_id]]
 
     def connections(self, gateway_id: str) -> list[r.VpnConnection]:
-        """Connections of a gateway that are pending or available."""
+        """Connections of a gateway that have tunnels."""
         return self._connections_by_gateway[gateway_id]
 
     def tunnels(self, connection_id: str) -> list[r.VpnTunnel]:

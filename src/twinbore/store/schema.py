@@ -262,6 +262,7 @@ vpn_tunnels: Final = Table(
     _text("outside_local"),
     _text("inside_cidr"),
     Column("options", OptionsJson, nullable=False),
+    _integer("replacements"),
     UniqueConstraint("connection_id", "index"),
 )
 vpn_static_routes: Final = Table(
@@ -302,6 +303,10 @@ tunnel_telemetry: Final = Table(
     _text("phase2_integrity", null=True),
     _integer("phase2_dh_group", null=True),
     _text("detail", length=1000),
+    _text("failure", length=1000),
+    _flag("maintenance_pending"),
+    _time("maintenance_due_at", null=True),
+    _time("maintenance_applied_at", null=True),
 )
 gateway_routes: Final = Table(
     "gateway_routes",

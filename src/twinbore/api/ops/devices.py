@@ -22,7 +22,7 @@ from twinbore.devices.errors import IkeVersionNotOffered, SampleTypeNotOffered
 from twinbore.devices.render import SampleType, sample_configuration
 from twinbore.devices.view import ConnectionView
 from twinbore.model.options import IKE_VERSIONS
-from twinbore.model.states import AVAILABLE, PENDING
+from twinbore.model.states import LIVING
 
 SAMPLE_TYPES: Final = get_args(SampleType)
 
@@ -43,7 +43,7 @@ def get_vpn_connection_device_types(_call: Call, request: Request) -> Response:
 
 @operation("GetVpnConnectionDeviceSampleConfiguration")
 def get_vpn_connection_device_sample_configuration(call: Call, request: Request) -> Response:
-    connection = vpn_lookup.vpn_connection_in(call, request["VpnConnectionId"], PENDING, AVAILABLE)
+    connection = vpn_lookup.vpn_connection_in(call, request["VpnConnectionId"], *LIVING)
     device_id: str = request["VpnConnectionDeviceTypeId"]
     if find(device_id) is None:
         known = ", ".join(device.id for device in DEVICE_TYPES)

@@ -1,4 +1,4 @@
-"""Addresses for the tunnels of a new connection, against what other connections have.
+"""Addresses for the tunnels of a connection, new or changed, against what other connections have.
 
 * Outside: tunnel 1 takes from pool a, tunnel 2 from pool b. (outside address, customer gateway address) is unique over
   all connections that may still be in the data plane, whoever owns them, since the IKE daemon tells peers apart by it.
@@ -38,13 +38,8 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
     Raises InvalidCustomerGateway.DuplicateIpAddress when the customer gateway's address is one of our own, and
     InsufficientAddressCapacity when a pool has none left.
     """
-    pools = [list(expand_pool(getattr(call.settings, name))) for name in POOL_SETTINGS]
-    if any(customer_address in (address.public, address.local) for pool in pools for address in pool):
-        raise errors.ApiError(
-            "InvalidCustomerGateway.DuplicateIpAddress",
-            f"Conflict among chosen gateway IP addresses: {customer_address} of the customer gateway is one of the "
-            "service's own outside addresses.",
-        )
+    pools = _pools(call)
+    _refuse_own_address(pools, customer_address)
     living = {c.id: c for c in call.tx.all(r.VpnConnection) if c.state != DELETED}
     tunnels = [t for t in call.tx.all(r.VpnTunnel) if t.connection_id in living]
     users = Counter(t.outside_local for t in tunnels)
@@ -69,6 +64,56 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
                 f"Tunnel {len(chosen) + 1} of a connection to {customer_address}: {error} (setting {setting}).",
             ) from error
     return chosen
+
+
+def refuse_taken_outside(call: Call, connection: r.VpnConnection, customer_address: str | None) -> None:
+    """Refuse a customer gateway's address with which another connection uses one of this connection's addresses."""
+    _refuse_own_address(_pools(call), customer_address)
+    own = {t.outside_local: t.outside_address for t in call.tx.all(r.VpnTunnel, connection_id=connection.id)}
+    peers = {g.id for g in call.tx.all(r.CustomerGateway) if g.ip_address == customer_address}
+    connections = [c for c in call.tx.all(r.VpnConnection, customer_gateway_id=peers) if c.state != DELETED]
+    others = {c.id for c in connections} - {connection.id}
+    for tunnel in call.tx.all(r.VpnTunnel, connection_id=others):
+        if tunnel.outside_local in own:
+            raise errors.ApiError(
+                "InvalidCustomerGateway.DuplicateIpAddress",
+                f"Conflict among chosen gateway IP addresses: another connection joins {customer_address} of the "
+                f"customer gateway to {own[tunnel.outside_local]}, which {connection.id} has and keeps. Make a new "
+                "connection to that customer gateway instead.",
+            )
+
+
+def refuse_taken_inside(  # noqa: PLR0917 - what is taken by whom, where, and what to call it
+    call: Call,
+    connection: r.VpnConnection,
+    tunnel: r.VpnTunnel,
+    inside_cidr: str,
+    parameter: str,
+    vpn_gateway_id: str | None = None,
+) -> None:
+    """Refuse an inside CIDR for one tunnel that another tunnel has: its sibling's, or one on the gateway.
+
+    The gateway is the connection's own unless another is given. `parameter` is what the request says it with.
+    """
+    gateway_id = vpn_gateway_id or connection.vpn_gateway_id
+    near = [connection.id]
+    if gateway_id is not None:
+        near += [c.id for c in call.tx.all(r.VpnConnection, vpn_gateway_id=gateway_id) if c.state != DELETED]
+    for other in call.tx.all(r.VpnTunnel, connection_id=near, inside_cidr=inside_cidr):
+        if other.id == tunnel.id:
+            continue
+        if vpn_gateway_id is not None:
+            raise errors.invalid_value(
+                parameter,
+                vpn_gateway_id,
+                f"a gateway on which no tunnel has the inside CIDR {inside_cidr} of {tunnel.outside_address}; "
+                f"{other.connection_id} has it on this one. Change it first, with ModifyVpnTunnelOptions",
+            )
+        raise errors.invalid_value(
+            parameter,
+            inside_cidr,
+            f"a block that no other tunnel of {gateway_id or connection.id} has; {other.connection_id} has this one",
+        )
 
 
 def inside_cidrs(call: Call, vpn_gateway_id: str | None, wanted: Sequence[TunnelRequest]) -> list[str]:
@@ -96,3 +141,16 @@ def inside_cidrs(call: Call, vpn_gateway_id: str | None, wanted: Sequence[Tunnel
             used.add(cidr)
         chosen.append(cidr)
     return chosen
+
+
+def _pools(call: Call) -> list[list[OutsideAddress]]:
+    return [list(expand_pool(getattr(call.settings, name))) for name in POOL_SETTINGS]
+
+
+def _refuse_own_address(pools: list[list[OutsideAddress]], customer_address: str | None) -> None:
+    if any(customer_address in (address.public, address.local) for pool in pools for address in pool):
+        raise errors.ApiError(
+            "InvalidCustomerGateway.DuplicateIpAddress",
+            f"Conflict among chosen gateway IP addresses: {customer_address} of the customer gateway is one of the "
+            "service's own outside addresses.",
+        )

@@ -1,8 +1,8 @@
 """What Describe shows of VPN connections: their rows put together, each kind read once for all of them.
 
 The configuration for the customer's device is part of a description while the connection is pending or available (EC2
-API reference, `VpnConnection`), the keys until it is deleted. A tunnel's telemetry is what the agent last recorded; a
-deleted connection, whose telemetry is gone, has its tunnels down.
+API reference, `VpnConnection`) or being modified, the keys until it is deleted. A tunnel's telemetry is what the agent
+last recorded; a deleted connection, whose telemetry is gone, has its tunnels down.
 
 Tunnels are always in the order 1, 2, in the options and in the telemetry.
 """
@@ -21,7 +21,7 @@ from twinbore.devices.xml import customer_gateway_configuration
 from twinbore.model import resources as r
 from twinbore.model.addressing import DEFAULT_AMAZON_SIDE_ASN
 from twinbore.model.extensions import bfd_of
-from twinbore.model.states import AVAILABLE, DELETED, DELETING, DOWN, PENDING
+from twinbore.model.states import AVAILABLE, DELETED, DELETING, DOWN, LIVING, MODIFYING, PENDING
 
 PRE_SHARED_KEY: Final = "pre_shared_key"
 CATEGORY: Final = "VPN"
@@ -29,6 +29,7 @@ CATEGORY: Final = "VPN"
 ASSOCIATION_STATES: Final = {
     PENDING: "associating",
     AVAILABLE: "associated",
+    MODIFYING: "associated",
     DELETING: "disassociating",
     DELETED: "not-associated",
 }
@@ -73,7 +74,7 @@ class ConnectionReader:
         }
 
     def view(self, connection: r.VpnConnection) -> ConnectionView:
-        """What a device's configuration is made of. The connection must be pending or available."""
+        """What a device's configuration is made of. The connection must be in a state of `LIVING`."""
         first, second = (TunnelView(t, self._keys[t.id]) for t in self.tunnels(connection))
         gateway_id = connection.vpn_gateway_id
         return ConnectionView(
@@ -87,7 +88,7 @@ class ConnectionReader:
 
     def configuration(self, connection: r.VpnConnection) -> str | None:
         """The customer gateway configuration (XML), while the connection has one."""
-        if connection.state not in (PENDING, AVAILABLE):
+        if connection.state not in LIVING:
             return None
         return customer_gateway_configuration(self.view(connection))
 

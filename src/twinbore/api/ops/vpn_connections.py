@@ -24,11 +24,12 @@ from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_addresses import inside_cidrs, outside_addresses
 from twinbore.api.ops.vpn_connection_view import PRE_SHARED_KEY, ConnectionReader, down
 from twinbore.api.ops.vpn_request import ConnectionRequest, parse_connection
+from twinbore.api.ops.vpn_rules import check_asns, check_gateway_quota
 from twinbore.model import resources as r
 from twinbore.model.desired import Bfd
 from twinbore.model.extensions import BFD_KEY, bfd_of
 from twinbore.model.naming import tunnel_name
-from twinbore.model.states import AVAILABLE, DELETED, DELETING, PENDING, RESOURCE, advance
+from twinbore.model.states import CONNECTION, DELETED, DELETING, LIVING, PENDING, advance
 
 GENERATED_KEY_LENGTH: Final = 32
 FIRST_IF_ID: Final = 1001
@@ -43,12 +44,8 @@ def create_vpn_connection(call: Call, request: Request) -> Response:
     customer = vpn_lookup.customer_gateway(call, wanted.customer_gateway_id)
     gateway_id = wanted.vpn_gateway_id
     gateway = None if gateway_id is None else vpn_lookup.usable_vpn_gateway(call, gateway_id)
-    if gateway is not None and not wanted.static_routes_only and customer.bgp_asn == gateway.amazon_side_asn:
-        raise errors.combination(
-            "The ASN of the specified customer gateway and virtual private gateway are the same "
-            f"({customer.bgp_asn}). BGP needs two different ones: make a gateway with another ASN, or set "
-            "StaticRoutesOnly."
-        )
+    if gateway is not None and not wanted.static_routes_only:
+        check_asns(customer, gateway)
     connection = _existing(call, wanted, bfd)
     if connection is None:
         _check_quotas(call, gateway)
@@ -81,7 +78,7 @@ def describe_vpn_connections(call: Call, request: Request) -> Response:
 def delete_vpn_connection(call: Call, request: Request) -> Response:
     connection = vpn_lookup.vpn_connection(call, request["VpnConnectionId"])
     if connection.state != DELETING:
-        call.tx.update(connection, state=advance(RESOURCE, connection.state, DELETING))
+        call.tx.update(connection, state=advance(CONNECTION, connection.state, DELETING))
     return {}
 
 
@@ -92,7 +89,7 @@ def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnCo
         account_id=call.account_id,
         customer_gateway_id=wanted.customer_gateway_id,
         vpn_gateway_id=wanted.vpn_gateway_id,
-        state=(PENDING, AVAILABLE),
+        state=LIVING,
     )
     reader = ConnectionReader(call, candidates)
     for connection in candidates:
@@ -132,11 +129,8 @@ def _check_quotas(call: Call, gateway: r.VpnGateway | None) -> None:
     living = [c for c in call.tx.all(r.VpnConnection, account_id=call.account_id) if c.state != DELETED]
     if len(living) >= quotas.vpn_connections:
         raise errors.limit_exceeded("VpnConnectionLimitExceeded", "VPN connections", quotas.vpn_connections)
-    if gateway is None:
-        return
-    limit = quotas.vpn_connections_per_vpn_gateway
-    if sum(c.vpn_gateway_id == gateway.id for c in living) >= limit:
-        raise errors.limit_exceeded("VpnConnectionLimitExceeded", f"VPN connections of {gateway.id}", limit)
+    if gateway is not None:
+        check_gateway_quota(call, gateway)
 
 
 def _create(call: Call, wanted: ConnectionRequest, customer: r.CustomerGateway) -> r.VpnConnection:

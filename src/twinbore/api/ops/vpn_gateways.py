@@ -30,6 +30,7 @@ from twinbore.model.states import (
     DELETING,
     DETACHED,
     DETACHING,
+    MODIFYING,
     PENDING,
     RESOURCE,
     advance,
@@ -163,7 +164,7 @@ def detach_vpn_gateway(call: Call, request: Request) -> Response:
 
 
 def _refuse_pending_connections(call: Call, gateway: r.VpnGateway) -> None:
-    pending = call.tx.all(r.VpnConnection, vpn_gateway_id=gateway.id, state=PENDING)
+    pending = call.tx.all(r.VpnConnection, vpn_gateway_id=gateway.id, state=(PENDING, MODIFYING))
     if pending:
         names = ", ".join(c.id for c in pending)
         raise errors.ApiError(

@@ -56,6 +56,16 @@ def vpn_connection_in(call: Call, value: str, *states: str) -> r.VpnConnection:
     return connection
 
 
+def vpn_tunnel(call: Call, connection: r.VpnConnection, outside_address: str) -> r.VpnTunnel:
+    """The connection's tunnel with this outside address (VpnTunnelOutsideIpAddress)."""
+    tunnels = {t.outside_address: t for t in call.tx.all(r.VpnTunnel, connection_id=connection.id)}
+    if outside_address not in tunnels:
+        raise errors.invalid_value(
+            "VpnTunnelOutsideIpAddress", outside_address, f"one of {', '.join(tunnels)}, the tunnels of {connection.id}"
+        )
+    return tunnels[outside_address]
+
+
 def _living(row: Stateful, resource_type: str) -> Stateful:
     if row.state == DELETED:
         raise errors.not_found(resource_type, row.id)

@@ -50,12 +50,7 @@ def parse_connection(request: Request) -> ConnectionRequest:
     check_type(request["Type"])
     gateway_id: str | None = request.get("VpnGatewayId")
     _check_targets(request, gateway_id)
-    _choice("PreSharedKeyStorage", request.get("PreSharedKeyStorage"), PRE_SHARED_KEY_STORAGES)
-    if request.get("PreSharedKeyStorage") == "SecretsManager":
-        raise errors.unsupported(
-            "PreSharedKeyStorage SecretsManager: there is no Secrets Manager here. Use Standard, the default: keys are "
-            "kept encrypted by the service."
-        )
+    check_pre_shared_key_storage(request)
     options: Mapping[str, Any] = request.get("Options") or {}
     _check_options(options, gateway_id)
     return ConnectionRequest(
@@ -66,6 +61,16 @@ def parse_connection(request: Request) -> ConnectionRequest:
         remote_ipv4_network_cidr=_network(options, "RemoteIpv4NetworkCidr"),
         tunnels=_tunnels(options.get("TunnelOptions") or []),
     )
+
+
+def check_pre_shared_key_storage(request: Request) -> None:
+    """Refuse every storage of keys but the one that exists."""
+    _choice("PreSharedKeyStorage", request.get("PreSharedKeyStorage"), PRE_SHARED_KEY_STORAGES)
+    if request.get("PreSharedKeyStorage") == "SecretsManager":
+        raise errors.unsupported(
+            "PreSharedKeyStorage SecretsManager: there is no Secrets Manager here. Use Standard, the default: keys are "
+            "kept encrypted by the service."
+        )
 
 
 def _check_targets(request: Request, gateway_id: str | None) -> None:

@@ -12,7 +12,7 @@ References: EC2 API reference, `VpnTunnelOptionsSpecification`, `TunnelOption`; 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import Any, Final
 
@@ -51,6 +51,7 @@ _OUTPUT_LISTS: Final = {"IKEVersions": "IkeVersions"}
 """Members that the output shape spells differently."""
 
 LOG_FORMATS: Final = ("json", "text")
+DEFAULTS: Final = TunnelOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class TunnelRequest:
     pre_shared_key: str | None = field(default=None, repr=False)
 
 
-def parse_tunnel(specification: Mapping[str, Any], prefix: str) -> TunnelRequest:
-    """The request's specification of one tunnel, completed with defaults and validated.
+def parse_tunnel(specification: Mapping[str, Any], prefix: str, before: TunnelOptions = DEFAULTS) -> TunnelRequest:
+    """The request's specification of one tunnel, completed with what was `before`, or the defaults, and validated.
 
     `prefix` is the wire name of the specification (`TunnelOptions.1`). Raises `ApiError` naming the member.
     """
@@ -74,7 +75,7 @@ def parse_tunnel(specification: Mapping[str, Any], prefix: str) -> TunnelRequest
     for name, member in _LISTS.items():
         if specification.get(name):
             values[member] = _values(specification[name], f"{prefix}.{_WIRE_NAMES[member]}")
-    options = TunnelOptions(**values, log_options=_log_options(specification, prefix))
+    options = replace(before, **values, log_options=_log_options(specification, prefix, before.log_options))
     for problem in problems(options):
         raise errors.invalid_value(f"{prefix}.{_WIRE_NAMES[problem.field]}", problem.value, problem.rule)
     if options.ike_versions == ("ikev1",) and all("GCM" in name for name in options.phase1_encryption_algorithms):
@@ -149,7 +150,7 @@ def _pre_shared_key(specification: Mapping[str, Any], prefix: str) -> str | None
     return key
 
 
-def _log_options(specification: Mapping[str, Any], prefix: str) -> LogOptions:
+def _log_options(specification: Mapping[str, Any], prefix: str, before: LogOptions) -> LogOptions:
     given: Mapping[str, Any] = (specification.get("LogOptions") or {}).get("CloudWatchLogOptions") or {}
     name = f"{prefix}.LogOptions.CloudWatchLogOptions"
     for kind in ("", "Bgp"):
@@ -164,6 +165,6 @@ def _log_options(specification: Mapping[str, Any], prefix: str) -> LogOptions:
         if written is not None and written not in LOG_FORMATS:
             raise errors.invalid_value(f"{name}.{kind}LogOutputFormat", written, "one of " + ", ".join(LOG_FORMATS))
     return LogOptions(
-        log_output_format=given.get("LogOutputFormat") or LOG_FORMATS[0],
-        bgp_log_output_format=given.get("BgpLogOutputFormat") or LOG_FORMATS[0],
+        log_output_format=given.get("LogOutputFormat") or before.log_output_format,
+        bgp_log_output_format=given.get("BgpLogOutputFormat") or before.bgp_log_output_format,
     )

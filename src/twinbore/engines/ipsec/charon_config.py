@@ -38,13 +38,13 @@ PLUGINS: Final = (
 """openssl stands before every other source of ciphers: its AES and groups are many times quicker. Without one that is
 marked with `!`, charon ends instead of running as a cripple."""
 
-UNNEGOTIATED: Final = frozenset(
-    {"rekey_time", "rand_time", "over_time", "life_time", "dpd_delay", "dpd_timeout", "dpd_action", "keyingtries"}
-)
-"""Settings of a connection or child, mostly timers, that existing SAs need not be negotiated anew for."""
+FOR_NEW_SAS: Final = frozenset({"keyingtries"})
+"""Settings of a connection or child that mean nothing to SAs that are there."""
 
-IDENTITY: Final = frozenset({"local_addrs", "remote_addrs", "local", "remote", "version"})
-"""Settings that say between whom an SA is: when they change, it must not live on."""
+TIMES: Final = frozenset(
+    {"rekey_time", "rand_time", "over_time", "life_time", "dpd_delay", "dpd_timeout", "dpd_action", "replay_window"}
+)
+"""Settings that an SA keeps from its beginning, but that it can go on with for a while after they were changed."""
 
 NAT_TRAVERSAL_PORT: Final = 4500
 
@@ -149,6 +149,8 @@ charon {{
   routing_table = 0
   install_virtual_ip = no
   make_before_break = yes
+  # What is started from here is always an IKE SA of its own, under the connection as it is now.
+  reuse_ikesa = no
   # Gives up {DPD_DEATH_SECONDS:.0f} s after the first unanswered request.
   retransmit_timeout = {first:.3f}
   retransmit_base = {RETRANSMIT_BASE}

@@ -3,7 +3,8 @@
 Invariants:
 * One call changes things at a time (`_turn`); observations and events do not wait for it.
 * Nothing is loaded that this charon process has already (see `fingerprints`), so an agent that comes back touches no
-  SA. What a change asks of SAs is done beside `apply`, one task for each connection, and touches that connection only.
+  SA. What a change asks of SAs is done beside `apply`, one task for each connection, and touches that connection only
+  (see `handover`).
 * charon that ends is started again, after a pause that grows while it keeps ending, and gets the last plan again.
   Tunnels that were up are then started from this side, without waiting for the peer to notice: it would take until its
   dead peer detection strikes, and meanwhile the SAs in the data plane can't be re-keyed, or are gone with its daemon.
@@ -23,9 +24,10 @@ from typing import Any, Final
 import structlog
 
 from twinbore.engines.base import EngineError
-from twinbore.engines.ipsec import work
+from twinbore.engines.ipsec import handover
 from twinbore.engines.ipsec.charon import Charon
 from twinbore.engines.ipsec.charon_config import (
+    V1_SUFFIX,
     at_port,
     connection,
     connection_names,
@@ -33,11 +35,13 @@ from twinbore.engines.ipsec.charon_config import (
     shared_key,
     tunnel_name,
 )
-from twinbore.engines.ipsec.fingerprints import Due, Ledger
+from twinbore.engines.ipsec.fingerprints import Due, Fingerprint, Ledger
+from twinbore.engines.ipsec.handover import Handover
 from twinbore.engines.ipsec.proposals import EVERYTHING, NoProposal, Support
 from twinbore.engines.ipsec.reasons import Reasons
-from twinbore.engines.ipsec.resume import Resume
-from twinbore.engines.ipsec.status import IkeSa, ike_status
+from twinbore.engines.ipsec.renewal import renewal_seconds
+from twinbore.engines.ipsec.resume import Resume, peer_port
+from twinbore.engines.ipsec.status import IkeSa, best, ike_status
 from twinbore.engines.ipsec.vici import Section, ViciError, ViciEvents, ViciSession, ViciUnreachable
 from twinbore.engines.restarter import Restarter
 from twinbore.model.desired import IkeTunnel, IpsecPlan
@@ -45,7 +49,7 @@ from twinbore.model.observed import Changes, Failure, IkeStatus
 
 EVENTS: Final = ("ike-updown", "child-updown", "ike-rekey", "child-rekey", "log")
 INITIATE_PAUSE_SECONDS: Final = 10.0
-PARALLEL_WORK: Final = 8
+PARALLEL_CALLS: Final = 8
 
 log = structlog.get_logger("ipsec")
 
@@ -85,7 +89,7 @@ class IpsecEngine:
         self._plan: IpsecPlan | None = None
         self._initiated: dict[str, float] = {}
         self._works: dict[str, asyncio.Task[None]] = {}
-        self._parallel = asyncio.Semaphore(PARALLEL_WORK)
+        self._slots = asyncio.Semaphore(PARALLEL_CALLS)
         self._restarter = Restarter("charon", self._bring_back, (EngineError, ViciError, ViciUnreachable), clock)
 
     async def start(self) -> None:
@@ -122,19 +126,28 @@ class IpsecEngine:
         """The state of every tunnel of the last plan (after a restart: of every tunnel that charon has), by name."""
         names = self._names()
         try:
-            sas = await work.list_sas(self._observer)
+            sas = await handover.list_sas(self._observer)
         except (ViciUnreachable, ViciError) as error:
             return tuple(IkeStatus(name, False, False, last_error=f"charon does not run: {error}") for name in names)
         by_tunnel: dict[str, list[IkeSa]] = {}
         for sa in sas:
             by_tunnel.setdefault(sa.tunnel, []).append(sa)
-        statuses = tuple(
-            ike_status(name, by_tunnel.get(name, ()), self._reasons.of(name), self._reasons.waiting(name))
-            for name in names
-        )
+        statuses = tuple(self._status(name, by_tunnel.get(name, [])) for name in names)
         if self._ledger is not None:
             self._resume.observed(statuses)
         return statuses
+
+    def _status(self, name: str, sas: list[IkeSa]) -> IkeStatus:
+        status = ike_status(name, sas, self._reasons.of(name), self._reasons.waiting(name))
+        sa = best(sas)
+        entry = self._ledger.connections.get(sa.connection) if sa and self._ledger else None
+        if sa is None or entry is None or sa.unique_id not in entry.stale:
+            return status
+        tunnel = self._tunnel(name)
+        seconds = None
+        if entry.due is Due.RENEW and tunnel is not None and self._may_call(tunnel, sa.connection):
+            seconds = renewal_seconds([sa], entry.stale, tunnel.options)
+        return replace(status, outdated=True, renewal_seconds=seconds)
 
     async def close(self) -> None:
         """Let go; charon and its SAs live on."""
@@ -193,8 +206,19 @@ class IpsecEngine:
 
     def _event(self, name: str, message: Section) -> None:
         self._reasons.feed(name, message)
+        if name == "ike-rekey":
+            self._ike_rekeyed(message)
         if name != "log":
             self._on_event()
+
+    def _ike_rekeyed(self, message: Section) -> None:
+        """An IKE SA that was re-keyed is as outdated as it was before."""
+        for name, section in message.items():
+            entry = self._ledger.connections.get(name) if self._ledger else None
+            if self._ledger is not None and entry is not None and entry.stale and "old" in section and "new" in section:
+                old, new = (int(section[part]["uniqueid"]) for part in ("old", "new"))
+                self._ledger.connections[name] = entry.rekeyed(old, new)
+                self._ledger.write(self._ledger_file)
 
     async def _let_go(self) -> None:
         await self._restarter.cancel()
@@ -222,9 +246,7 @@ class IpsecEngine:
                 failed.append(Failure(tunnel.name, str(error)))
         if done:
             ledger.write(self._ledger_file)
-        for name, entry in ledger.connections.items():
-            if entry.due is not Due.NOTHING:
-                self._begin_work(name)
+        await self._begin_works(ledger)
         done += await self._initiate(plan.tunnels)
         return Changes(tuple(done), tuple(failed))
 
@@ -236,7 +258,7 @@ class IpsecEngine:
         await asyncio.sleep(0)
         key = shared_key(tunnel)
         bodies = self._bodies(tunnel)
-        entries = {name: ledger.of(body, key) for name, body in bodies.items()}
+        entries = {name: ledger.of(body, key, tunnel.replacements) for name, body in bodies.items()}
         outdated = [
             name
             for name, entry in entries.items()
@@ -248,13 +270,21 @@ class IpsecEngine:
         if not has_key:
             done.append(f"loaded the pre-shared key of {tunnel.name}")
         for name in outdated:
+            await self._cancel_work(name)
             await self._session.request("load-conn", {name: bodies[name]})
             before = ledger.connections.get(name) if name in loaded else None
-            due = before.change_to(entries[name]) if before else Due.NOTHING
-            ledger.connections[name] = replace(entries[name], due=due)
+            ledger.connections[name] = await self._with_due(name, before, entries[name])
             done.append(f"changed IKE connection {name}" if before else f"loaded IKE connection {name}")
         self._settled[tunnel.name] = (tunnel, frozenset(bodies))
         return done
+
+    async def _with_due(self, name: str, before: Fingerprint | None, now: Fingerprint) -> Fingerprint:
+        """`now`, with what becoming it asks of the IKE SAs that are there."""
+        due = before.change_to(now) if before else Due.NOTHING
+        if before is None or due is Due.NOTHING:
+            return now
+        there = {sa.unique_id for sa in await handover.list_sas(self._session, name)}
+        return replace(now, due=due, stale=tuple(sorted(there))) if there else now
 
     def _bodies(self, tunnel: IkeTunnel) -> dict[str, dict[str, Any]]:
         """The connections of a tunnel that can be negotiated at all. Raises `NoProposal` when there is none."""
@@ -278,7 +308,7 @@ class IpsecEngine:
         ]
         if not wanted:
             return []
-        busy = {sa.tunnel for sa in await work.list_sas(self._session) if not sa.established or sa.children}
+        busy = {sa.tunnel for sa in await handover.list_sas(self._session) if not sa.established or sa.children}
         started = []
         now = self._clock()
         for tunnel in wanted:
@@ -287,24 +317,23 @@ class IpsecEngine:
                 continue
             self._initiated[tunnel.name] = now
             try:
-                await self._call(tunnel)
+                await self._call(self._session, tunnel, self._resume.take_port(tunnel.name))
                 started.append(f"started IKE of {tunnel.name}")
             except (ViciError, NoProposal) as error:
                 self._reasons.note(tunnel.name, f"IKE could not be started: {error}")
         return started
 
-    async def _call(self, tunnel: IkeTunnel) -> None:
-        """Start IKE with a tunnel's peer, once at the port where a NAT showed it last if it was up before."""
-        port = self._resume.take_port(tunnel.name)
+    async def _call(self, session: ViciSession, tunnel: IkeTunnel, port: int | None) -> None:
+        """Start IKE with a tunnel's peer, at the port where a NAT showed it last if one is given."""
         if port is None:
-            await work.initiate(self._session, tunnel.name)
+            await handover.initiate(session, tunnel.name)
             return
         body = connection(tunnel, 2, self._support)
-        await self._session.request("load-conn", {tunnel.name: {**body, **at_port(port)}})
+        await session.request("load-conn", {tunnel.name: {**body, **at_port(port)}})
         try:
-            await work.initiate(self._session, tunnel.name)
+            await handover.initiate(session, tunnel.name)
         finally:
-            await self._session.request("load-conn", {tunnel.name: body})
+            await session.request("load-conn", {tunnel.name: body})
 
     async def _unload(self, plan: IpsecPlan) -> Changes:
         ledger = self._current_ledger()
@@ -329,12 +358,9 @@ class IpsecEngine:
 
     async def _unload_connection(self, name: str) -> None:
         """The connection first, so that the peer cannot come back between its end and the end of its SAs."""
-        task = self._works.get(name)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._cancel_work(name)
         await self._session.request("unload-conn", {"name": name})
-        await work.terminate(self._session, name)
+        await handover.terminate_all(self._session, name)
         self._initiated.pop(name, None)
         self._settled.pop(tunnel_name(name), None)
 
@@ -346,6 +372,37 @@ class IpsecEngine:
 
     # Work on SAs -----------------------------------------------------------------------------------------------------
 
+    async def _begin_works(self, ledger: Ledger) -> None:
+        """Begin what is due now. What has become void, since its IKE SAs are gone, is forgotten."""
+        due = {name: entry for name, entry in ledger.connections.items() if entry.due is not Due.NOTHING}
+        if not due:
+            return
+        sas = await handover.list_sas(self._session)
+        there = {(sa.connection, sa.unique_id) for sa in sas}
+        for name, entry in due.items():
+            tunnel = self._tunnel(tunnel_name(name))
+            if not any((name, number) in there for number in entry.stale):
+                if name not in self._works:
+                    self._settle(ledger, name, entry)
+            elif entry.due is not Due.RENEW:
+                self._begin_work(name)
+            elif tunnel is not None and self._may_call(tunnel, name):
+                left = renewal_seconds((sa for sa in sas if sa.connection == name), entry.stale, tunnel.options)
+                if left == 0:
+                    self._begin_work(name)
+
+    def _settle(self, ledger: Ledger, name: str, entry: Fingerprint) -> None:
+        """Nothing is due any more, unless something came up meanwhile."""
+        if ledger is self._ledger and ledger.connections.get(name) == entry:
+            ledger.connections[name] = replace(entry, due=Due.NOTHING, stale=())
+            ledger.write(self._ledger_file)
+
+    async def _cancel_work(self, name: str) -> None:
+        task = self._works.get(name)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     def _begin_work(self, name: str) -> None:
         if name not in self._works:
             task = asyncio.get_running_loop().create_task(self._work(name), name=f"ipsec-{name}")
@@ -356,13 +413,10 @@ class IpsecEngine:
         """Do what is due on one connection's SAs. What fails because charon ended is void: its SAs went with it."""
         session = ViciSession(self._charon.vici_path)
         try:
-            async with self._parallel:
-                ledger = self._current_ledger()
-                entry = ledger.connections[name]
-                if entry.due is Due.RESTART:
-                    ended = await work.terminate(session, name)
-                else:
-                    ended = await work.renegotiate(session, name, may_initiate=self._peer_is_known(name))
+            ledger = self._current_ledger()
+            entry = ledger.connections[name]
+            handing_over = Handover(session, name, entry.stale, self._caller(session, name), self._slots)
+            ended = await handing_over.run(entry.due)
         except (ViciUnreachable, ViciError) as error:
             log.warning("a changed connection's SAs could not be replaced", connection=name, error=str(error))
             return
@@ -370,14 +424,29 @@ class IpsecEngine:
             session.close()
         if ended:
             self._reasons.note(tunnel_name(name), "the tunnel's options were changed; waiting for the customer gateway")
-        if ledger is self._ledger and ledger.connections.get(name) == entry:
-            ledger.connections[name] = replace(entry, due=Due.NOTHING)
-            ledger.write(self._ledger_file)
+        if ended is not None:
+            self._settle(ledger, name, entry)
         self._on_event()
 
-    def _peer_is_known(self, name: str) -> bool:
+    def _caller(self, session: ViciSession, name: str) -> handover.Call | None:
+        """How a connection's peer is called, if this side may: where its IKE SA is, as long as its address is that."""
+        tunnel = self._tunnel(tunnel_name(name))
+        if tunnel is None or not self._may_call(tunnel, name):
+            return None
+
+        async def call(sa: IkeSa) -> None:
+            moved = sa.section.get("remote-host") != tunnel.remote_address
+            await self._call(session, tunnel, None if moved else peer_port(ike_status(name, [sa], "", "")))
+
+        return call
+
+    @staticmethod
+    def _may_call(tunnel: IkeTunnel, name: str) -> bool:
+        return tunnel.remote_address is not None and not name.endswith(V1_SUFFIX)
+
+    def _tunnel(self, name: str) -> IkeTunnel | None:
         tunnels = self._plan.tunnels if self._plan else ()
-        return any(t.name == tunnel_name(name) and t.remote_address is not None for t in tunnels)
+        return next((tunnel for tunnel in tunnels if tunnel.name == name), None)
 
     def _current_ledger(self) -> Ledger:
         if self._ledger is None:

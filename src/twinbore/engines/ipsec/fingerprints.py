@@ -7,7 +7,8 @@ Invariants:
 * The file is good for one charon process only (pid, start time, boot): another one has nothing loaded.
 * It holds no key: fingerprints are HMAC-SHA-256 with a random salt of the file, which has mode 0600.
 * `due` is written together with the new fingerprint, before the work on SAs begins, and cleared after it; so an agent
-  that was killed in between leaves the work to the next one.
+  that was killed in between leaves the work to the next one. `stale` says for which IKE SAs: those that were there when
+  the connection was loaded anew.
 
 References: RFC 2104 (HMAC).
 """
@@ -24,53 +25,73 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from twinbore.engines.ipsec.charon_config import IDENTITY, UNNEGOTIATED
+from twinbore.engines.ipsec.charon_config import FOR_NEW_SAS, TIMES
 
 
 class Due(StrEnum):
     """What a change of a connection asks of its SAs."""
 
     NOTHING = "nothing"
+    RENEW = "renew"
+    """Replace them when they would be re-keyed: only times have changed."""
+    REAUTHENTICATE = "reauthenticate"
+    """Replace them as soon as the peer has the new key, and end them if it does not get it."""
     RENEGOTIATE = "renegotiate"
     """Negotiate new ones, then end the old ones."""
-    RESTART = "restart"
-    """End them: the peers or their key are others now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Hexadecimal digests: of everything, of all but timers, and of identities, addresses and key alone."""
+    """Hexadecimal digests: of everything, of what SAs keep, of that without times, and of the key alone."""
 
     everything: str
+    kept: str
     negotiated: str
-    identity: str
+    key: str
     due: Due = Due.NOTHING
+    stale: tuple[int, ...] = ()
 
     def change_to(self, new: Fingerprint) -> Due:
         """What becoming `new` asks of the SAs that were made under this one, with what is due already."""
-        if new.identity != self.identity or self.due is Due.RESTART:
-            return Due.RESTART
         if new.negotiated != self.negotiated or self.due is Due.RENEGOTIATE:
             return Due.RENEGOTIATE
+        if new.key != self.key or self.due is Due.REAUTHENTICATE:
+            return Due.REAUTHENTICATE
+        if new.kept != self.kept or self.due is Due.RENEW:
+            return Due.RENEW
         return Due.NOTHING
+
+    def rekeyed(self, old: int, new: int) -> Fingerprint:
+        """charon re-keyed an IKE SA: the new one has its settings from the old one."""
+        return replace(self, stale=tuple(new if number == old else number for number in self.stale))
 
     def same_as(self, other: Fingerprint) -> bool:
         return self.everything == other.everything
 
 
-def fingerprint(salt: bytes, connection: Mapping[str, Any], key: Mapping[str, Any]) -> Fingerprint:
-    """The fingerprint of one connection (`charon_config.connection`) and its tunnel's key (`shared_key`)."""
-    lasting = {name: value for name, value in connection.items() if name not in UNNEGOTIATED}
-    lasting["children"] = {
-        name: {key_: value for key_, value in child.items() if key_ not in UNNEGOTIATED}
-        for name, child in connection["children"].items()
-    }
-    identity = {name: value for name, value in connection.items() if name in IDENTITY}
+def fingerprint(
+    salt: bytes, connection: Mapping[str, Any], key: Mapping[str, Any], replacements: int = 0
+) -> Fingerprint:
+    """The fingerprint of one connection (`charon_config.connection`) and its tunnel's key (`shared_key`).
+
+    `replacements` is `IkeTunnel.replacements`.
+    """
+    asked = {"replacements": replacements}
+    kept = _without(connection, FOR_NEW_SAS)
     return Fingerprint(
-        _digest(salt, connection, key),
-        _digest(salt, lasting, key),
-        _digest(salt, identity, key),
+        everything=_digest(salt, connection, key, asked),
+        kept=_digest(salt, kept),
+        negotiated=_digest(salt, _without(kept, TIMES), asked),
+        key=_digest(salt, {"data": key["data"]}),
     )
+
+
+def _without(connection: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    children = {
+        child: {name: value for name, value in body.items() if name not in names}
+        for child, body in connection["children"].items()
+    }
+    return {name: value for name, value in connection.items() if name not in names} | {"children": children}
 
 
 def _digest(salt: bytes, *parts: Mapping[str, Any]) -> str:
@@ -96,7 +117,7 @@ class Ledger:
         try:
             data = json.loads(path.read_text())
             entries = {
-                name: replace(Fingerprint(**entry), due=Due(entry["due"]))
+                name: replace(Fingerprint(**entry), due=Due(entry["due"]), stale=tuple(entry["stale"]))
                 for name, entry in data["connections"].items()
             }
             found = cls(data["process"], data["salt"], entries)
@@ -113,6 +134,6 @@ class Ledger:
             file.write(text)
         new.replace(path)
 
-    def of(self, connection: Mapping[str, Any], key: Mapping[str, Any]) -> Fingerprint:
+    def of(self, connection: Mapping[str, Any], key: Mapping[str, Any], replacements: int = 0) -> Fingerprint:
         """The fingerprint of a connection with this ledger's salt."""
-        return fingerprint(bytes.fromhex(self.salt), connection, key)
+        return fingerprint(bytes.fromhex(self.salt), connection, key, replacements)

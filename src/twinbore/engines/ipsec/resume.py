@@ -51,7 +51,7 @@ class Resume:
 
     def observed(self, statuses: Iterable[IkeStatus]) -> None:
         """What is up now. Written to the file when it differs from what is there."""
-        up = {s.name: _port(s) for s in statuses if s.child_installed and s.ike_version == "ikev2"}
+        up = {s.name: peer_port(s) for s in statuses if s.child_installed and s.ike_version == "ikev2"}
         still_time = self._clock() < self._until
         self._missing = {n: p for n, p in self._missing.items() if n not in up} if still_time else {}
         known = {**self._missing, **up}
@@ -72,8 +72,8 @@ class Resume:
         return {name: int(port) if port else None for name, _, port in (line.partition(" ") for line in lines if line)}
 
 
-def _port(status: IkeStatus) -> int | None:
-    """The peer's port if a NAT or the peer itself chose it; None if the usual port will do."""
+def peer_port(status: IkeStatus) -> int | None:
+    """The port at which a peer must be called, if a NAT or the peer itself chose it; None if the usual one will do."""
     port = int((status.remote_address or "").rpartition(":")[2] or IKE_PORT)
     usual = {IKE_PORT} if status.nat_detected else {IKE_PORT, NAT_TRAVERSAL_PORT}
     return None if port in usual else port
