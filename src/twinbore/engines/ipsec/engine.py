@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -141,12 +141,13 @@ class IpsecEngine:
         status = ike_status(name, sas, self._reasons.of(name), self._reasons.waiting(name))
         sa = best(sas)
         entry = self._ledger.connections.get(sa.connection) if sa and self._ledger else None
-        if sa is None or entry is None or sa.unique_id not in entry.stale:
+        if sa is None or entry is None or sa.unique_id not in entry.due:
             return status
         tunnel = self._tunnel(name)
         seconds = None
-        if entry.due is Due.RENEW and tunnel is not None and self._may_call(tunnel, sa.connection):
-            seconds = renewal_seconds([sa], entry.stale, tunnel.options)
+        renews = entry.due[sa.unique_id] is Due.RENEW
+        if renews and tunnel is not None and self._may_call(tunnel, sa.connection):
+            seconds = renewal_seconds([sa], {sa.unique_id}, tunnel.options)
         return replace(status, outdated=True, renewal_seconds=seconds)
 
     async def close(self) -> None:
@@ -273,18 +274,13 @@ class IpsecEngine:
             await self._cancel_work(name)
             await self._session.request("load-conn", {name: bodies[name]})
             before = ledger.connections.get(name) if name in loaded else None
-            ledger.connections[name] = await self._with_due(name, before, entries[name])
+            ledger.connections[name] = entries[name]
+            if before is not None:
+                there = await handover.list_sas(self._session, name)
+                ledger.connections[name] = entries[name].after(before, (sa.unique_id for sa in there))
             done.append(f"changed IKE connection {name}" if before else f"loaded IKE connection {name}")
         self._settled[tunnel.name] = (tunnel, frozenset(bodies))
         return done
-
-    async def _with_due(self, name: str, before: Fingerprint | None, now: Fingerprint) -> Fingerprint:
-        """`now`, with what becoming it asks of the IKE SAs that are there."""
-        due = before.change_to(now) if before else Due.NOTHING
-        if before is None or due is Due.NOTHING:
-            return now
-        there = {sa.unique_id for sa in await handover.list_sas(self._session, name)}
-        return replace(now, due=due, stale=tuple(sorted(there))) if there else now
 
     def _bodies(self, tunnel: IkeTunnel) -> dict[str, dict[str, Any]]:
         """The connections of a tunnel that can be negotiated at all. Raises `NoProposal` when there is none."""
@@ -374,27 +370,43 @@ class IpsecEngine:
 
     async def _begin_works(self, ledger: Ledger) -> None:
         """Begin what is due now. What has become void, since its IKE SAs are gone, is forgotten."""
-        due = {name: entry for name, entry in ledger.connections.items() if entry.due is not Due.NOTHING}
+        due = {name: entry for name, entry in ledger.connections.items() if entry.stale}
         if not due:
             return
-        sas = await handover.list_sas(self._session)
-        there = {(sa.connection, sa.unique_id) for sa in sas}
+        sas: dict[str, list[IkeSa]] = {}
+        for sa in await handover.list_sas(self._session):
+            sas.setdefault(sa.connection, []).append(sa)
         for name, entry in due.items():
-            tunnel = self._tunnel(tunnel_name(name))
-            if not any((name, number) in there for number in entry.stale):
-                if name not in self._works:
-                    self._settle(ledger, name, entry)
-            elif entry.due is not Due.RENEW:
-                self._begin_work(name)
-            elif tunnel is not None and self._may_call(tunnel, name):
-                left = renewal_seconds((sa for sa in sas if sa.connection == name), entry.stale, tunnel.options)
-                if left == 0:
-                    self._begin_work(name)
+            if name not in self._works:
+                there = sas.get(name, [])
+                self._settle(ledger, name, entry.due.keys() - {sa.unique_id for sa in there})
+                self._begin_work(name, ledger.connections[name], there)
 
-    def _settle(self, ledger: Ledger, name: str, entry: Fingerprint) -> None:
-        """Nothing is due any more, unless something came up meanwhile."""
-        if ledger is self._ledger and ledger.connections.get(name) == entry:
-            ledger.connections[name] = replace(entry, due=Due.NOTHING, stale=())
+    def _begin_work(self, name: str, entry: Fingerprint, sas: list[IkeSa]) -> None:
+        """The newest outdated IKE SA decides what is done; those before it have their successor in it."""
+        if not entry.stale:
+            return
+        newest, due = entry.stale[-1]
+        outdated = set(entry.due)
+        if due is Due.RENEW and not self._is_time(name, newest, sas):
+            outdated.discard(newest)
+        if outdated:
+            task = asyncio.get_running_loop().create_task(self._work(name, outdated, due), name=f"ipsec-{name}")
+            self._works[name] = task
+            task.add_done_callback(lambda _: self._works.pop(name, None))
+
+    def _is_time(self, name: str, number: int, sas: list[IkeSa]) -> bool:
+        """Whether an IKE SA with former times shall be replaced now."""
+        tunnel = self._tunnel(tunnel_name(name))
+        return (
+            tunnel is not None and self._may_call(tunnel, name) and renewal_seconds(sas, {number}, tunnel.options) == 0
+        )
+
+    def _settle(self, ledger: Ledger, name: str, numbers: Collection[int]) -> None:
+        """Nothing is due any more on these IKE SAs of a connection."""
+        entry = ledger.connections.get(name)
+        if ledger is self._ledger and entry is not None and not entry.due.keys().isdisjoint(numbers):
+            ledger.connections[name] = entry.without(numbers)
             ledger.write(self._ledger_file)
 
     async def _cancel_work(self, name: str) -> None:
@@ -403,20 +415,13 @@ class IpsecEngine:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _begin_work(self, name: str) -> None:
-        if name not in self._works:
-            task = asyncio.get_running_loop().create_task(self._work(name), name=f"ipsec-{name}")
-            self._works[name] = task
-            task.add_done_callback(lambda _: self._works.pop(name, None))
-
-    async def _work(self, name: str) -> None:
+    async def _work(self, name: str, outdated: Collection[int], due: Due) -> None:
         """Do what is due on one connection's SAs. What fails because charon ended is void: its SAs went with it."""
         session = ViciSession(self._charon.vici_path)
         try:
             ledger = self._current_ledger()
-            entry = ledger.connections[name]
-            handing_over = Handover(session, name, entry.stale, self._caller(session, name), self._slots)
-            ended = await handing_over.run(entry.due)
+            handing_over = Handover(session, name, outdated, self._caller(session, name), self._slots)
+            ended = await handing_over.run(due)
         except (ViciUnreachable, ViciError) as error:
             log.warning("a changed connection's SAs could not be replaced", connection=name, error=str(error))
             return
@@ -425,7 +430,7 @@ class IpsecEngine:
         if ended:
             self._reasons.note(tunnel_name(name), "the tunnel's options were changed; waiting for the customer gateway")
         if ended is not None:
-            self._settle(ledger, name, entry)
+            self._settle(ledger, name, outdated)
         self._on_event()
 
     def _caller(self, session: ViciSession, name: str) -> handover.Call | None:

@@ -6,9 +6,9 @@ fingerprint of each connection, written after loading, can; and it says how much
 Invariants:
 * The file is good for one charon process only (pid, start time, boot): another one has nothing loaded.
 * It holds no key: fingerprints are HMAC-SHA-256 with a random salt of the file, which has mode 0600.
-* `due` is written together with the new fingerprint, before the work on SAs begins, and cleared after it; so an agent
-  that was killed in between leaves the work to the next one. `stale` says for which IKE SAs: those that were there when
-  the connection was loaded anew.
+* What is due is written together with the new fingerprint, before the work on SAs begins, and cleared after it; so an
+  agent that was killed in between leaves the work to the next one. It is written for each IKE SA that was there when
+  the connection was loaded anew (`stale`): one that has a successor already must not decide about that.
 
 References: RFC 2104 (HMAC).
 """
@@ -19,17 +19,17 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from twinbore.engines.ipsec.charon_config import FOR_NEW_SAS, TIMES
 
 
 class Due(StrEnum):
-    """What a change of a connection asks of its SAs."""
+    """What a change of a connection asks of an IKE SA that was there before; in the order of their weight."""
 
     NOTHING = "nothing"
     RENEW = "renew"
@@ -40,6 +40,9 @@ class Due(StrEnum):
     """Negotiate new ones, then end the old ones."""
 
 
+_WEIGHTS: Final = tuple(Due)
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Hexadecimal digests: of everything, of what SAs keep, of that without times, and of the key alone."""
@@ -48,22 +51,36 @@ class Fingerprint:
     kept: str
     negotiated: str
     key: str
-    due: Due = Due.NOTHING
-    stale: tuple[int, ...] = ()
+    stale: tuple[tuple[int, Due], ...] = ()
+
+    @property
+    def due(self) -> dict[int, Due]:
+        """Unique id of an outdated IKE SA → what is due on it."""
+        return dict(self.stale)
 
     def change_to(self, new: Fingerprint) -> Due:
-        """What becoming `new` asks of the SAs that were made under this one, with what is due already."""
-        if new.negotiated != self.negotiated or self.due is Due.RENEGOTIATE:
+        """What becoming `new` asks of an SA that was made under this one."""
+        if new.negotiated != self.negotiated:
             return Due.RENEGOTIATE
-        if new.key != self.key or self.due is Due.REAUTHENTICATE:
+        if new.key != self.key:
             return Due.REAUTHENTICATE
-        if new.kept != self.kept or self.due is Due.RENEW:
+        if new.kept != self.kept:
             return Due.RENEW
         return Due.NOTHING
 
+    def after(self, before: Fingerprint, there: Iterable[int]) -> Fingerprint:
+        """This one, after `before`, while these IKE SAs are there: with what is due on each of them."""
+        change = before.change_to(self)
+        due = {number: max(change, before.due.get(number, Due.NOTHING), key=_WEIGHTS.index) for number in there}
+        return replace(self, stale=tuple(sorted((n, d) for n, d in due.items() if d is not Due.NOTHING)))
+
     def rekeyed(self, old: int, new: int) -> Fingerprint:
         """charon re-keyed an IKE SA: the new one has its settings from the old one."""
-        return replace(self, stale=tuple(new if number == old else number for number in self.stale))
+        return replace(self, stale=tuple(sorted((new if n == old else n, due) for n, due in self.stale)))
+
+    def without(self, numbers: Collection[int]) -> Fingerprint:
+        """Nothing is due any more on these IKE SAs."""
+        return replace(self, stale=tuple((n, due) for n, due in self.stale if n not in numbers))
 
     def same_as(self, other: Fingerprint) -> bool:
         return self.everything == other.everything
@@ -117,7 +134,7 @@ class Ledger:
         try:
             data = json.loads(path.read_text())
             entries = {
-                name: replace(Fingerprint(**entry), due=Due(entry["due"]), stale=tuple(entry["stale"]))
+                name: replace(Fingerprint(**entry), stale=tuple((int(n), Due(due)) for n, due in entry["stale"]))
                 for name, entry in data["connections"].items()
             }
             found = cls(data["process"], data["salt"], entries)

@@ -79,7 +79,7 @@ class Handover:
     async def _find_successor(self, due: Due) -> bool:
         """Negotiate or wait for a successor as long as it may take. What carries nothing is not waited for."""
         old, _ = await self._sas()
-        if not any(sa.installed_child for sa in old):
+        if await self._carries() or not any(sa.installed_child for sa in old):
             return await self._carries()
         if due is not Due.REAUTHENTICATE:
             return await self._attempt()
