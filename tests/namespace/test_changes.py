@@ -123,6 +123,18 @@ class Bench:
     def both_up(self) -> bool:
         return all(t["Status"] == "UP" and t["AcceptedRouteCount"] == 1 for t in self.s.telemetry())
 
+    def back_up(self) -> Callable[[], bool]:
+        """A condition: a tunnel was seen not to be UP, and now both are again."""
+        seen: list[bool] = []
+
+        def condition() -> bool:
+            up = self.both_up()
+            if not up:
+                seen.append(True)
+            return bool(seen) and up
+
+        return condition
+
     def ike_sas(self, index: int = 1) -> set[int]:
         """Unique ids of the IKE SAs of a tunnel that carry traffic, in the gateway's charon."""
         connection = f"{self.s.ids.vpn_connection}-{index}"
@@ -150,8 +162,11 @@ class Bench:
             text, count = re.subn(old, new, text)
             assert count, old
         file.write_text(text)
-        pid = (home / "pid").read_text().strip()
-        run(["nsenter", "--target", pid, "--mount", "swanctl", "--load-all", "--clear", "--noprompt"])
+        self.swan(daemon, "--load-all", "--clear", "--noprompt")
+
+    def swan(self, daemon: int, *arguments: str) -> None:
+        pid = (self.directory / f"charon{daemon}" / "pid").read_text().strip()
+        run(["nsenter", "--target", pid, "--mount", "swanctl", *arguments])
 
     def frr(self, *commands: str) -> None:
         frr = self.directory / "frr"
@@ -294,7 +309,7 @@ def test_another_inside_cidr(bench: Bench) -> None:
         bench.s.lab.ip("router", f"address add {new[2]}/30 dev {device}", f"address del {old[2]}/30 dev {device}")
         bench.frr(f"no neighbor {old[1]}", f"neighbor {new[1]} peer-group GATEWAY")
 
-    loss = bench.measure("inside CIDR", change, bench.both_up, next_inside=str(new[1]))
+    loss = bench.measure("inside CIDR", change, bench.back_up(), next_inside=str(new[1]))
     check(bench, loss)
     assert [max(bench.ike_sas(index)) for index in (1, 2)] == before
 
@@ -311,7 +326,10 @@ def test_connection_options(bench: Bench) -> None:
 
 
 def test_another_customer_gateway(bench: Bench) -> None:
-    """Another address of the customer's router, which is ready for it."""
+    """Another address of the customer's router, which is ready for it.
+
+    Its second charon has an unusual port, where nobody but itself can tell that it is at a new address: it starts.
+    """
     address = "192.0.2.3"
     s = bench.s
     s.lab.ip("router", f"address add {address}/24 dev wan")
@@ -323,6 +341,8 @@ def test_another_customer_gateway(bench: Bench) -> None:
 
     def change() -> None:
         bench.call("ModifyVpnConnection", CustomerGatewayId=customer["CustomerGateway"]["CustomerGatewayId"])
+        bench.s.within(5, "the change is made", bench.available)
+        bench.swan(2, "--initiate", "--child", "tunnel2")
 
     loss = bench.measure(
         "customer gateway (address)", change, lambda: all(bench.ike_sas(i) - before[i - 1] for i in (1, 2))
@@ -340,7 +360,7 @@ def test_another_virtual_private_gateway(bench: Bench) -> None:
         loss = bench.measure(
             f"virtual private gateway, {kind}",
             lambda gateway=gateway: bench.call("ModifyVpnConnection", VpnGatewayId=gateway),
-            lambda: bench.available() and bench.both_up(),
+            bench.back_up(),
         )
         assert max(loss.first.longest_gap, loss.second.longest_gap) < 2
     assert [max(bench.ike_sas(index)) for index in (1, 2)] == before

@@ -21,10 +21,11 @@ import structlog
 
 from twinbore.agent import lifecycle, recorder
 from twinbore.agent.engines import ORDER, EngineSet
-from twinbore.model.desired import HostPlan
+from twinbore.model.desired import BgpPlan, HostPlan
 from twinbore.model.observed import Changes, Failure
 from twinbore.model.snapshot import Snapshot
 from twinbore.planner.gateways import HostFacts
+from twinbore.planner.parting import parting
 from twinbore.planner.plan import plan
 from twinbore.store.database import Database
 from twinbore.store.snapshot import load_snapshot
@@ -146,7 +147,7 @@ class Agent:
             # charon ends with twinbore-esp, and a tunnel interface made anew needs its SAs: look at both.
             dirty |= {"esp", "ipsec"}
         due = [n for n in ORDER if sweep or n in dirty or self._applied.get(n) != getattr(desired, n)]
-        changes = Changes()
+        changes = await self._part(desired)
         failed: set[str] = set()
         for name in due:
             result = await self._engines.named(name).apply(getattr(desired, name))
@@ -164,6 +165,14 @@ class Agent:
             else:
                 self._applied[name] = getattr(desired, name)
         return changes
+
+    async def _part(self, desired: HostPlan) -> Changes:
+        """Close the BGP sessions that are about to lose their place."""
+        applied = self._applied.get("bgp")
+        if not isinstance(applied, BgpPlan) or applied == desired.bgp:
+            return Changes()
+        remaining = parting(applied, desired.bgp)
+        return Changes() if remaining == applied else await self._engines.bgp.apply(remaining)
 
     def _read(self) -> Snapshot:
         with self._database.read() as tx:

@@ -46,6 +46,9 @@ TIMES: Final = frozenset(
 )
 """Settings that an SA keeps from its beginning, but that it can go on with for a while after they were changed."""
 
+IDENTITY: Final = frozenset({"local_addrs", "remote_addrs", "local", "remote"})
+"""Settings of a connection that say between whom an SA is."""
+
 NAT_TRAVERSAL_PORT: Final = 4500
 
 _DPD_ACTIONS: Final = {"clear": "clear", "restart": "restart", "none": "clear"}

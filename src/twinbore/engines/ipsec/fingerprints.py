@@ -25,7 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from twinbore.engines.ipsec.charon_config import FOR_NEW_SAS, TIMES
+from twinbore.engines.ipsec.charon_config import FOR_NEW_SAS, IDENTITY, TIMES
 
 
 class Due(StrEnum):
@@ -35,7 +35,7 @@ class Due(StrEnum):
     RENEW = "renew"
     """Replace them when they would be re-keyed: only times have changed."""
     REAUTHENTICATE = "reauthenticate"
-    """Replace them as soon as the peer has the new key, and end them if it does not get it."""
+    """The peer or its key is another: replace them as soon as it has authenticated, and end them if it does not."""
     RENEGOTIATE = "renegotiate"
     """Negotiate new ones, then end the old ones."""
 
@@ -45,12 +45,12 @@ _WEIGHTS: Final = tuple(Due)
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Hexadecimal digests: of everything, of what SAs keep, of that without times, and of the key alone."""
+    """Hexadecimal digests: of everything, of what SAs keep, of what they negotiate, and of peers and key alone."""
 
     everything: str
     kept: str
     negotiated: str
-    key: str
+    peers: str
     stale: tuple[tuple[int, Due], ...] = ()
 
     @property
@@ -62,7 +62,7 @@ class Fingerprint:
         """What becoming `new` asks of an SA that was made under this one."""
         if new.negotiated != self.negotiated:
             return Due.RENEGOTIATE
-        if new.key != self.key:
+        if new.peers != self.peers:
             return Due.REAUTHENTICATE
         if new.kept != self.kept:
             return Due.RENEW
@@ -98,8 +98,8 @@ def fingerprint(
     return Fingerprint(
         everything=_digest(salt, connection, key, asked),
         kept=_digest(salt, kept),
-        negotiated=_digest(salt, _without(kept, TIMES), asked),
-        key=_digest(salt, {"data": key["data"]}),
+        negotiated=_digest(salt, _without(kept, TIMES | IDENTITY), asked),
+        peers=_digest(salt, {name: connection[name] for name in IDENTITY}, key),
     )
 
 

@@ -6,8 +6,9 @@ the old one. What else happens is said by what is due (`fingerprints.Due`):
 
 * RENEGOTIATE: the old SAs' parameters are no longer allowed. If the peer does not take part within
   `NEGOTIATION_SECONDS`, or cannot be called, they go all the same, and the customer comes back under the new ones.
-* REAUTHENTICATE: the pre-shared key is another. It is the only one that opens a new IKE SA from now on; but nobody can
-  change it at both ends in one moment, so the old SAs carry on until the customer has it, for `KEY_SECONDS` at most.
+* REAUTHENTICATE: the peer is another, or the pre-shared key. Only the new ones open an IKE SA from now on; but nobody
+  can change both ends in one moment, so the old SAs carry on until the customer has done it, for `PATIENCE_SECONDS` at
+  most. (Whoever wants an end at once has the tunnel replaced: that is RENEGOTIATE.)
 * RENEW: only times have changed. Nothing goes without a successor.
 
 When the successor carries, the old SAs are left to the peer for `OVERLAP_SECONDS`: packets are under way on them, and
@@ -28,11 +29,11 @@ from twinbore.engines.ipsec.status import IkeSa, ike_sas
 from twinbore.engines.ipsec.vici import ViciError, ViciSession
 
 NEGOTIATION_SECONDS: Final = 10.0
-KEY_SECONDS: Final = 300.0
+PATIENCE_SECONDS: Final = 300.0
 OVERLAP_SECONDS: Final = 15.0
 TERMINATION_SECONDS: Final = 3
 RETRY_SECONDS: Final = (2.0, 5.0, 10.0, 20.0, 30.0)
-"""Pauses between attempts while a key is being changed; the last one repeats."""
+"""Pauses between attempts while the customer's end is being changed; the last one repeats."""
 
 _POLL_SECONDS: Final = 0.1
 _REPLY_SECONDS: Final = 10.0
@@ -84,7 +85,7 @@ class Handover:
         if due is not Due.REAUTHENTICATE:
             return await self._attempt()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + KEY_SECONDS
+        deadline = loop.time() + PATIENCE_SECONDS
         attempt = 0
         while (left := deadline - loop.time()) > 0:
             if await self._attempt():
