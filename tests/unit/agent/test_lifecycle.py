@@ -120,3 +120,12 @@ def test_a_row_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
         connection = tx.get(r.VpnConnection, sample.VPN)
     assert connection is not None
     assert connection.state == "deleting"
+
+
+@pytest.mark.parametrize("failures", [(), (Failure(sample.VPN, "no group can be had"),), (Failure("charon", "gone"),)])
+def test_a_change_ends_whether_or_not_it_could_be_made_true(tmp_path: Path, failures: tuple[Failure, ...]) -> None:
+    """What could not be done is told by the tunnel; the connection can be changed again."""
+    database = worldstore.database(tmp_path)
+    worldstore.fill(database, replace(sample.world(), connections=(sample.connection(state="modifying"),)))
+    assert [c.state for c in settled(database, failures).connections] == ["available"]
+    database.close()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from tests.unit import sample
 from twinbore.agent.recorder import Observations, compare
-from twinbore.model.observed import BgpObservation, BgpStatus, EspStatus, IkeStatus, LearnedRoute
+from twinbore.model.observed import BgpObservation, BgpStatus, EspStatus, Failure, IkeStatus, LearnedRoute
 from twinbore.model.snapshot import Snapshot
 
 LATER = sample.NOW + timedelta(minutes=5)
@@ -76,3 +76,35 @@ def test_negotiated_algorithms_are_kept_while_the_sas_outlive_charon() -> None:
     assert not compare(adopted, replace(seen(), ike=()), LATER)
     gone = compare(adopted, replace(seen(carrying=(False, True)), ike=()), LATER)
     assert gone.telemetry[0].phase2_encryption is None
+
+
+def test_outdated_sas_are_pending_maintenance_with_the_time_when_they_go() -> None:
+    outdated = IkeStatus(f"{sample.VPN}-1", True, True, outdated=True, renewal_seconds=600.0)
+    before = seen()
+    recorded = compare(sample.world(), replace(before, ike=(outdated, before.ike[1])), LATER)
+    (row,) = recorded.telemetry
+    assert (row.id, row.maintenance_pending, row.maintenance_applied_at) == (f"{sample.VPN}-1", True, None)
+    assert row.maintenance_due_at == LATER + timedelta(seconds=600)
+    assert not recorded.plan_changed
+
+    world = replace(sample.world(), telemetry=(row, sample.telemetry(2)))
+    sooner = replace(outdated, renewal_seconds=590.0)
+    assert not compare(world, replace(before, ike=(sooner, before.ike[1])), LATER + timedelta(seconds=10))
+    (applied,) = compare(world, before, LATER + timedelta(hours=1)).telemetry
+    assert (applied.maintenance_pending, applied.maintenance_due_at) == (False, None)
+    assert applied.maintenance_applied_at == LATER + timedelta(hours=1)
+
+
+def test_outdated_sas_that_only_the_customer_can_replace_have_no_time() -> None:
+    before = seen()
+    outdated = IkeStatus(f"{sample.VPN}-1", True, True, outdated=True)
+    (row,) = compare(sample.world(), replace(before, ike=(outdated, before.ike[1])), LATER).telemetry
+    assert (row.maintenance_pending, row.maintenance_due_at) == (True, None)
+
+
+def test_a_failure_belongs_to_the_tunnel_that_it_names() -> None:
+    failures = (Failure(f"{sample.VPN}-2.v1", "no group can be had"), Failure("charon", "does not run"))
+    (row,) = compare(sample.world(), seen(), LATER, failures).telemetry
+    assert (row.id, row.failure) == (f"{sample.VPN}-2", "no group can be had")
+    world = replace(sample.world(), telemetry=(sample.telemetry(1), row))
+    assert [r.failure for r in compare(world, seen(), LATER).telemetry] == [""]

@@ -92,6 +92,25 @@ KNOWN = {
     "EnableVgwRoutePropagation": {"GatewayId", "RouteTableId"},
     "DisableVgwRoutePropagation": {"GatewayId", "RouteTableId"},
     "GetActiveVpnTunnelStatus": {"VpnConnectionId", "VpnTunnelOutsideIpAddress"},
+    "ModifyVpnConnection": {"CustomerGatewayId", "TransitGatewayId", "VpnConnectionId", "VpnGatewayId"},
+    "ModifyVpnConnectionOptions": {
+        "LocalIpv4NetworkCidr",
+        "RemoteIpv4NetworkCidr",
+        "LocalIpv6NetworkCidr",
+        "RemoteIpv6NetworkCidr",
+        "TunnelBandwidth",
+        "VpnConnectionId",
+    },
+    "ModifyVpnTunnelOptions": {
+        "PreSharedKeyStorage",
+        "SkipTunnelReplacement",
+        "VpnConnectionId",
+        "VpnTunnelOutsideIpAddress",
+    }
+    | {f"TunnelOptions.{name}" for name in TUNNEL},
+    "ModifyVpnTunnelCertificate": {"VpnConnectionId", "VpnTunnelOutsideIpAddress"},
+    "ReplaceVpnTunnel": {"ApplyPendingMaintenance", "VpnConnectionId", "VpnTunnelOutsideIpAddress"},
+    "GetVpnTunnelReplacementStatus": {"VpnConnectionId", "VpnTunnelOutsideIpAddress"},
 }
 """Operation → paths of its request's members. DryRun is the frame's."""
 

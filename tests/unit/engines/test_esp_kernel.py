@@ -115,11 +115,17 @@ class FakeKernel:
                 raise NetlinkError(errno.EOPNOTSUPP, "Unknown device type")
             self._index += 1
             (wanted,) = arguments
+            if any(wanted.if_id == e["if_id"] for space in self.spaces.values() for e in space.values()):
+                raise NetlinkError(errno.EEXIST, "File exists")
             entry = {"if_id": wanted.if_id, "index": self._index, "mtu": wanted.mtu, "up": False, "address": ""}
             space[kernel.passing_name(wanted.if_id)] = entry
         elif function is kernel.move:
             (wanted,) = arguments
             self.spaces[wanted.netns][wanted.name] = space.pop(kernel.passing_name(wanted.if_id))
+        elif function is kernel.carry:
+            index, wanted = arguments
+            (name,) = (name for name, entry in space.items() if entry["index"] == index)
+            self.spaces[wanted.netns][wanted.name] = space.pop(name) | {"up": False, "address": ""}
         elif function is kernel.delete:
             gone = set(arguments[0])
             self.spaces[netns] = {name: entry for name, entry in space.items() if entry["index"] not in gone}
@@ -201,6 +207,30 @@ def test_interfaces_are_made_arranged_and_not_touched_again(tmp_path: Path, worl
         "up": False,
         "address": "169.254.10.9/30",
     }
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_tunnel_that_changes_its_routing_domain_takes_its_interface_along(
+    tmp_path: Path, world: FakeKernel, restarted: bool
+) -> None:
+    other = "vgw-0000000000000000b"
+    world.spaces[other] = {}
+
+    async def scenario() -> None:
+        it = engine(tmp_path)
+        await it.apply(EspPlan((interface(up=True), interface(2))))
+        it = engine(tmp_path) if restarted else it
+        moved = EspPlan((interface(up=True, netns=other), interface(2)))
+        changes = await it.apply(moved)
+        assert not changes.failed
+        assert f"moved tunnel interface t1001 from {VGW} to {other}" in changes.done
+        assert not await it.prune(moved)
+        assert not await it.apply(moved)
+
+    asyncio.run(scenario())
+    assert world.spaces[other]["t1001"]["index"] == 1
+    assert world.spaces[other]["t1001"]["up"]
+    assert list(world.spaces[VGW]) == ["t1002"]
 
 
 def test_what_a_crash_left_in_the_underlay_is_moved_not_made_twice(tmp_path: Path, world: FakeKernel) -> None:

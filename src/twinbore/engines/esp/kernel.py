@@ -78,9 +78,9 @@ class KernelEspEngine:
 
     async def apply(self, desired: EspPlan) -> Changes:
         async with self._turn:
+            changes = await self._move(desired)
             self._plan = desired
             self._remember(desired)
-            changes = Changes()
             ready: list[TunnelInterface] = []
             strays = await netlink.in_netns(self._underlay, xfrm_links)
             for netns, members in arrange.by_namespace(desired.interfaces).items():
@@ -132,6 +132,28 @@ class KernelEspEngine:
             changes = await self._prune(set())
             self._known_file.unlink(missing_ok=True)
         return changes
+
+    async def _move(self, desired: EspPlan) -> Changes:
+        """Take interfaces along whose tunnels belong to another routing domain now: their `if_id` exists once only."""
+        homes = {interface.if_id: interface.netns for interface in self._plan.interfaces} if self._plan else None
+        wanted = {i.if_id: i for i in desired.interfaces if homes is None or homes.get(i.if_id, i.netns) != i.netns}
+        done: list[str] = []
+        failed: list[Failure] = []
+        for netns in sorted(self._known()) if wanted else ():
+            try:
+                links = await netlink.in_netns(netns, xfrm_links)
+            except OSError:
+                continue
+            for link in links.values():
+                target = wanted.get(link.if_id)
+                if target is None or target.netns == netns:
+                    continue
+                try:
+                    await netlink.in_netns(netns, carry, link.index, target)
+                    done.append(f"moved tunnel interface {link.name} from {netns} to {target.netns}")
+                except OSError as error:
+                    failed.append(Failure(target.name, f"xfrm interface: {error.strerror}"))
+        return Changes(tuple(done), tuple(failed))
 
     async def _ensure(
         self, wanted: TunnelInterface, present: dict[int, XfrmLink], strays: dict[int, XfrmLink]
@@ -207,6 +229,12 @@ def move(sock: RouteSocket, wanted: TunnelInterface) -> None:
         raise NetlinkError(errno.ENODEV, f"{passing_name(wanted.if_id)} is not there")
     with closing(_Handle(wanted.netns)) as target:
         sock.set_link(link.index, net_ns_fd=target.number, ifname=wanted.name)
+
+
+def carry(sock: RouteSocket, index: int, wanted: TunnelInterface) -> None:
+    """Move an interface from the socket's namespace to another routing domain's. Blocking."""
+    with closing(_Handle(wanted.netns)) as target:
+        sock.set_link(index, net_ns_fd=target.number, ifname=wanted.name)
 
 
 def delete(sock: RouteSocket, indexes: Iterable[int]) -> None:
