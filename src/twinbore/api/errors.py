@@ -37,6 +37,11 @@ NOT_FOUND: Final[dict[str, tuple[str, str]]] = {
     "customer-gateway": ("InvalidCustomerGatewayID.NotFound", "The customerGateway ID '{}' does not exist"),
     "vpn-gateway": ("InvalidVpnGatewayID.NotFound", "The vpnGateway ID '{}' does not exist"),
     "vpn-connection": ("InvalidVpnConnectionID.NotFound", "The vpnConnection ID '{}' does not exist"),
+    "security-group": ("InvalidGroup.NotFound", "The security group '{}' does not exist"),
+    "security-group-rule": ("InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '{}' does not exist"),
+    "network-acl": ("InvalidNetworkAclID.NotFound", "The networkAcl ID '{}' does not exist"),
+    "network-acl-association": ("InvalidAssociationID.NotFound", "The association ID '{}' does not exist"),
+    "prefix-list": ("InvalidPrefixListID.NotFound", "The prefix list ID '{}' does not exist"),
 }
 """Resource type → (code, message with the id's place) for an id that nothing has."""
 
@@ -50,6 +55,11 @@ MALFORMED: Final[dict[str, str]] = {
     "customer-gateway": "InvalidCustomerGatewayId.Malformed",
     "vpn-gateway": "InvalidVpnGatewayId.Malformed",
     "vpn-connection": "InvalidVpnConnectionID",
+    "security-group": "InvalidGroupId.Malformed",
+    "security-group-rule": "InvalidSecurityGroupRuleId.Malformed",
+    "network-acl": "InvalidNetworkAclId.Malformed",
+    "network-acl-association": "InvalidAssociationID.Malformed",
+    "prefix-list": "InvalidPrefixListId.Malformed",
 }
 """Resource type → code for an id of the wrong form."""
 

@@ -20,6 +20,11 @@ PREFIXES: Final[dict[str, str]] = {
     "vpn-gateway": "vgw",
     "vpn-connection": "vpn",
     "dhcp-options": "dopt",
+    "security-group": "sg",
+    "security-group-rule": "sgr",
+    "network-acl": "acl",
+    "network-acl-association": "aclassoc",
+    "prefix-list": "pl",
 }
 """Resource type (as in TagSpecification.ResourceType) → id prefix."""
 

@@ -24,6 +24,14 @@ class Quotas:
     vpn_connections_per_vpn_gateway: int = 10
     static_routes_per_vpn_connection: int = 100
     tags_per_resource: int = 50
+    security_groups: int = 2500
+    rules_per_security_group: int = 60
+    security_groups_per_network_interface: int = 5
+    network_acls_per_vpc: int = 200
+    rules_per_network_acl: int = 20
+    prefix_lists: int = 100
+    entries_per_prefix_list: int = 1000
+    versions_per_prefix_list: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

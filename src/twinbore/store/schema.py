@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from twinbore.model import resources as r
+from twinbore.model import security as s
 from twinbore.model.options import TunnelOptions
 
 metadata: Final = MetaData()
@@ -315,6 +316,100 @@ gateway_routes: Final = Table(
     _reference("gateway_id", "vpn_gateways"),
     _text("prefix"),
 )
+security_groups: Final = Table(
+    "security_groups",
+    metadata,
+    _id(),
+    _account(),
+    _reference("vpc_id", "vpcs"),
+    _text("name", length=255),
+    _text("description", length=255),
+    _time("created_at"),
+    UniqueConstraint("vpc_id", "name"),
+)
+prefix_lists: Final = Table(
+    "prefix_lists",
+    metadata,
+    _id(),
+    _account(),
+    _text("name", length=255),
+    _text("address_family"),
+    _integer("max_entries"),
+    _integer("version"),
+    _text("state"),
+    _time("created_at"),
+)
+prefix_list_entries: Final = Table(
+    "prefix_list_entries",
+    metadata,
+    _id(),
+    _account(),
+    _reference("prefix_list_id", "prefix_lists"),
+    _text("cidr"),
+    _text("description", null=True, length=255),
+    _integer("first_version"),
+    _integer("last_version", null=True),
+)
+security_group_rules: Final = Table(
+    "security_group_rules",
+    metadata,
+    _id(),
+    _account(),
+    _reference("group_id", "security_groups"),
+    _flag("egress"),
+    _text("protocol"),
+    _integer("from_port", null=True),
+    _integer("to_port", null=True),
+    _text("cidr_ipv4", null=True),
+    _text("cidr_ipv6", null=True),
+    _reference("prefix_list_id", "prefix_lists", null=True),
+    _reference("referenced_group_id", "security_groups", null=True),
+    _text("description", null=True, length=255),
+    _time("created_at"),
+)
+network_interface_groups: Final = Table(
+    "network_interface_groups",
+    metadata,
+    _id(),
+    _account(),
+    _reference("network_interface_id", "network_interfaces"),
+    _reference("group_id", "security_groups"),
+)
+network_acls: Final = Table(
+    "network_acls",
+    metadata,
+    _id(),
+    _account(),
+    _reference("vpc_id", "vpcs"),
+    _flag("is_default"),
+    _time("created_at"),
+)
+network_acl_entries: Final = Table(
+    "network_acl_entries",
+    metadata,
+    _id(),
+    _account(),
+    _reference("network_acl_id", "network_acls"),
+    _flag("egress"),
+    _integer("rule_number"),
+    _text("protocol"),
+    _text("rule_action"),
+    _text("cidr_block", null=True),
+    _text("ipv6_cidr_block", null=True),
+    _integer("icmp_type", null=True),
+    _integer("icmp_code", null=True),
+    _integer("from_port", null=True),
+    _integer("to_port", null=True),
+)
+network_acl_associations: Final = Table(
+    "network_acl_associations",
+    metadata,
+    _id(),
+    _account(),
+    _reference("network_acl_id", "network_acls"),
+    Column("subnet_id", String(64), ForeignKey("subnets.id"), nullable=False, unique=True),
+    _time("created_at"),
+)
 
 secrets: Final = Table(
     "secrets",
@@ -349,4 +444,12 @@ TABLES: Final[dict[type, Table]] = {
     r.Tag: tags,
     r.TunnelTelemetry: tunnel_telemetry,
     r.GatewayRoute: gateway_routes,
+    s.SecurityGroup: security_groups,
+    s.SecurityGroupRule: security_group_rules,
+    s.NetworkInterfaceGroup: network_interface_groups,
+    s.NetworkAcl: network_acls,
+    s.NetworkAclEntry: network_acl_entries,
+    s.NetworkAclAssociation: network_acl_associations,
+    s.PrefixList: prefix_lists,
+    s.PrefixListEntry: prefix_list_entries,
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -12,6 +15,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from tests.unit import worldstore
+from twinbore.model import security as s
+from twinbore.model.ids import is_id
 from twinbore.store import migrate
 from twinbore.store.schema import metadata
 
@@ -43,3 +48,48 @@ def test_history_is_one_line() -> None:
 def test_postgresql_would_take_the_tables() -> None:
     for table in metadata.sorted_tables:
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
+
+
+def insert(connection: sa.Connection, table: sa.Table, **values: Any) -> None:
+    """A row with these values and something empty for every other column that needs a value."""
+    for column in table.columns:
+        if not column.nullable and column.name not in values:
+            values[column.name] = "" if isinstance(column.type, sa.String) else 0
+    connection.execute(sa.insert(table), values)
+
+
+def test_vpcs_that_were_there_before_get_their_defaults(tmp_path: Path) -> None:
+    database = worldstore.connect_to(tmp_path)
+    config = migrate.config(database.engine)
+    before = ScriptDirectory.from_config(config).get_revision("0003")
+    assert isinstance(before.down_revision, str)
+    command.upgrade(config, before.down_revision)
+    tables = sa.MetaData()
+    tables.reflect(database.engine)
+    with database.engine.connect().execution_options(twinbore_write=True) as connection, connection.begin():
+        insert(connection, tables.tables["accounts"], id="1")
+        for vpc, block in (("vpc-a", "10.0.0.0/16"), ("vpc-b", "10.1.0.0/16")):
+            insert(connection, tables.tables["vpcs"], id=vpc, account_id="1", cidr_block=block, created_at=7)
+        insert(connection, tables.tables["subnets"], id="subnet-a", account_id="1", vpc_id="vpc-a")
+        eni = {"id": "eni-a", "account_id": "1", "vpc_id": "vpc-a", "subnet_id": "subnet-a"}
+        insert(connection, tables.tables["network_interfaces"], **eni)
+    migrate.upgrade(database.engine)
+    with database.read() as tx:
+        groups = {group.vpc_id: group for group in tx.all(s.SecurityGroup)}
+        assert {(g.name, g.description) for g in groups.values()} == {("default", "default VPC security group")}
+        assert groups.keys() == {"vpc-a", "vpc-b"}
+        for group in groups.values():
+            rules = {rule.egress: rule for rule in tx.all(s.SecurityGroupRule, group_id=group.id)}
+            assert (rules[False].protocol, rules[False].referenced_group_id) == ("-1", group.id)
+            assert (rules[True].protocol, rules[True].cidr_ipv4) == ("-1", "0.0.0.0/0")
+        (worn,) = tx.all(s.NetworkInterfaceGroup)
+        assert (worn.network_interface_id, worn.group_id) == ("eni-a", groups["vpc-a"].id)
+        acls = tx.all(s.NetworkAcl, is_default=True)
+        assert {acl.vpc_id for acl in acls} == {"vpc-a", "vpc-b"}
+        assert all(is_id("security-group", g.id) for g in groups.values())
+        assert all(is_id("security-group-rule", rule.id) for rule in tx.all(s.SecurityGroupRule))
+        assert all(is_id("network-acl", acl.id) for acl in acls)
+        entries = tx.all(s.NetworkAclEntry)
+        assert {(e.network_acl_id, e.egress) for e in entries} == {(a.id, way) for a in acls for way in (True, False)}
+        assert {(e.rule_number, e.rule_action, e.cidr_block) for e in entries} == {(100, "allow", "0.0.0.0/0")}
+    database.close()
