@@ -9,6 +9,7 @@ import pytest
 from tests.contract.conftest import Service
 from tests.contract.test_network_interfaces import interface
 from tests.contract.test_route_tables import internet_gateway, table
+from tests.contract.test_security_groups import group
 from tests.contract.test_subnets import subnet
 from tests.contract.vpn import connection, customer_gateway, refused, vpc, vpn_gateway
 from twinbore.api.ops.tags import TAGGABLE
@@ -30,6 +31,21 @@ def everything(service: Service, ec2: Any) -> dict[str, str]:
         "customer-gateway": described["CustomerGatewayId"],
         "vpn-gateway": described["VpnGatewayId"],
         "vpn-connection": vpn,
+        **packet_rules(ec2, vpc_id),
+    }
+
+
+def packet_rules(ec2: Any, vpc_id: str) -> dict[str, str]:
+    """A security group with a rule, a network ACL and a prefix list."""
+    group_id = group(ec2, vpc_id)
+    own = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]}]
+    (rule,) = ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=own)["SecurityGroupRules"]
+    prefix_list = {"PrefixListName": "p", "MaxEntries": 1, "AddressFamily": "IPv4"}
+    return {
+        "security-group": group_id,
+        "security-group-rule": rule["SecurityGroupRuleId"],
+        "network-acl": ec2.create_network_acl(VpcId=vpc_id)["NetworkAcl"]["NetworkAclId"],
+        "prefix-list": ec2.create_managed_prefix_list(**prefix_list)["PrefixList"]["PrefixListId"],
     }
 
 
@@ -42,6 +58,10 @@ DESCRIBE = {
     "customer-gateway": ("describe_customer_gateways", "CustomerGateways", "Tags"),
     "vpn-gateway": ("describe_vpn_gateways", "VpnGateways", "Tags"),
     "vpn-connection": ("describe_vpn_connections", "VpnConnections", "Tags"),
+    "security-group": ("describe_security_groups", "SecurityGroups", "Tags"),
+    "security-group-rule": ("describe_security_group_rules", "SecurityGroupRules", "Tags"),
+    "network-acl": ("describe_network_acls", "NetworkAcls", "Tags"),
+    "prefix-list": ("describe_managed_prefix_lists", "PrefixLists", "Tags"),
 }
 
 

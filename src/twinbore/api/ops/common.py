@@ -22,6 +22,7 @@ from twinbore.model.ids import PREFIXES, is_id, new_id
 
 __all__ = [
     "absent",
+    "check_id",
     "cidr",
     "delete_tags_of",
     "filtered",
@@ -223,6 +224,8 @@ def paginate(
     member: str,
     ids_member: str | None = None,
     largest_page: int = MAX_PAGE,
+    *,
+    smallest_page: int = MIN_PAGE,
 ) -> dict[str, Any]:
     """One page of `items` as an answer: `member` and, when there is more, `NextToken`.
 
@@ -235,10 +238,10 @@ def paginate(
         return {member: items[start:]}
     if ids_member and request.get(ids_member):
         raise errors.combination(f"The parameter {ids_member} cannot be used with the parameter MaxResults")
-    if not MIN_PAGE <= size <= largest_page:
+    if not smallest_page <= size <= largest_page:
         raise ApiError(
             "InvalidMaxResults",
-            f"Value ({size}) for parameter MaxResults is invalid. Allowed: {MIN_PAGE} to {largest_page}.",
+            f"Value ({size}) for parameter MaxResults is invalid. Allowed: {smallest_page} to {largest_page}.",
         )
     answer: dict[str, Any] = {member: items[start : start + size]}
     if start + size < len(items):

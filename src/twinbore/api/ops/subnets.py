@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
+from twinbore.api.ops import vpc_defaults
 from twinbore.api.ops.common import (
     absent,
     cidr,
@@ -104,6 +105,7 @@ def delete_subnet(call: Call, request: Request) -> Response:
         raise errors.has_dependencies("subnet", subnet.id, interfaces)
     associations = call.tx.all(r.RouteTableAssociation, subnet_id=subnet.id)
     call.tx.delete(r.RouteTableAssociation, *(a.id for a in associations))
+    vpc_defaults.delete_of_subnet(call, subnet)
     call.tx.delete(r.Subnet, subnet.id)
     delete_tags_of(call, subnet.id)
     return {}

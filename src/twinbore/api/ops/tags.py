@@ -14,6 +14,7 @@ from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import filtered, lookup, paginate
 from twinbore.api.ops.tagging import add_tags
 from twinbore.model import resources as r
+from twinbore.model import security as s
 from twinbore.model.ids import resource_type_of
 from twinbore.model.states import DELETED
 
@@ -30,6 +31,10 @@ TAGGABLE: Final[Mapping[str, type]] = {
     "vpc": r.Vpc,
     "vpn-connection": r.VpnConnection,
     "vpn-gateway": r.VpnGateway,
+    "security-group": s.SecurityGroup,
+    "security-group-rule": s.SecurityGroupRule,
+    "network-acl": s.NetworkAcl,
+    "prefix-list": s.PrefixList,
 }
 
 

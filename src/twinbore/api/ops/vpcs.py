@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
+from twinbore.api.ops import vpc_defaults
 from twinbore.api.ops.common import (
     absent,
     cidr,
@@ -63,6 +64,7 @@ def create_vpc(call: Call, request: Request) -> Response:
     vpc = r.Vpc(call.new_id("vpc"), call.account_id, str(network), PENDING, call.now, tenancy)
     call.tx.insert(vpc)
     new_main_route_table(call, vpc.id)
+    vpc_defaults.create(call, vpc)
     tag_on_create(call, request, "vpc", vpc.id)
     return {"Vpc": _shape(vpc, tag_sets(call, [vpc.id]))}
 
@@ -106,6 +108,7 @@ def delete_vpc(call: Call, request: Request) -> Response:
     dependants += [a.id for a in attachments if a.state != DETACHED]
     if dependants:
         raise errors.has_dependencies("vpc", vpc.id, dependants)
+    vpc_defaults.delete(call, vpc)
     tx.delete(r.RouteTableAssociation, *(a.id for a in tx.all(r.RouteTableAssociation, vpc_id=vpc.id)))
     for table in tx.all(r.RouteTable, vpc_id=vpc.id):
         remove_route_table(call, table)

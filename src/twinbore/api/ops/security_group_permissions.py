@@ -1,0 +1,145 @@
+"""The permissions that a request names: `IpPermissions`, and the flat members that are older than they are.
+
+One IpPermission is as many rules as it has sources. A source that is a security group is one of the same VPC, named by
+its id; there are no groups of other VPCs or accounts to reach, since VPCs do not peer here, and names are for the
+default VPC, which nobody has here.
+
+References: EC2 API reference, AuthorizeSecurityGroupIngress, `IpPermission`, `UserIdGroupPair`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from twinbore.api import errors
+from twinbore.api.errors import ApiError
+from twinbore.api.operation import Call, Request
+from twinbore.api.ops import permission_fields as fields
+from twinbore.api.ops.common import lookup, refuse_others
+from twinbore.api.ops.permission_fields import Permission
+from twinbore.model import security as s
+
+FLAT: Final = ("IpProtocol", "FromPort", "ToPort", "CidrIp", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId")
+
+
+def group_of_request(call: Call, request: Request) -> s.SecurityGroup:
+    """The group that a request is about, by GroupId; a name would be one of the default VPC."""
+    group_id: str | None = request.get("GroupId")
+    name: str | None = request.get("GroupName")
+    if group_id is not None and name is not None:
+        raise errors.combination("The parameters GroupId and GroupName cannot be used together.")
+    if name is not None:
+        raise no_names(name)
+    if group_id is None:
+        raise errors.missing_parameter("GroupId")
+    return lookup(call, s.SecurityGroup, "security-group", group_id)
+
+
+def no_names(name: str) -> ApiError:
+    """A group is named where AWS takes names for groups of the default VPC only."""
+    return ApiError(
+        "InvalidParameterValue",
+        f"Invalid value '{name}' for groupName. You may not reference Amazon VPC security groups by name. Please use "
+        "the corresponding id for this operation (there is no default VPC here).",
+    )
+
+
+def requested_permissions(call: Call, group: s.SecurityGroup, request: Request, *, egress: bool) -> list[Permission]:
+    """What a request of Authorize or Revoke names, each once."""
+    flat = {name: request[name] for name in FLAT if name in request}
+    listed: list[dict[str, Any]] = request.get("IpPermissions") or []
+    if egress and flat:
+        raise errors.unsupported(f"{next(iter(flat))} is not supported for outbound rules: use IpPermissions instead.")
+    if flat and listed:
+        raise errors.combination(f"The parameter IpPermissions may not be used in combination with {next(iter(flat))}")
+    if flat:
+        if "SourceSecurityGroupName" in flat:
+            raise no_names(flat["SourceSecurityGroupName"])
+        if "SourceSecurityGroupOwnerId" in flat:
+            raise errors.missing_parameter("SourceSecurityGroupName")
+        if "CidrIp" not in flat:
+            raise errors.missing_parameter("CidrIp")
+        first, last = flat.get("FromPort"), flat.get("ToPort")
+        permission: dict[str, Any] = {"IpProtocol": flat.get("IpProtocol"), "FromPort": first, "ToPort": last}
+        return list(_spread(call, group, "", permission | {"IpRanges": [{"CidrIp": flat["CidrIp"]}]}))
+    return listed_permissions(call, group, listed)
+
+
+def listed_permissions(call: Call, group: s.SecurityGroup, listed: list[dict[str, Any]]) -> list[Permission]:
+    """The permissions of IpPermissions, each once."""
+    if not listed:
+        raise errors.missing_parameter("IpPermissions")
+    found: dict[Permission, Permission] = {}
+    for number, item in enumerate(listed, 1):
+        for permission in _spread(call, group, f"IpPermissions.{number}.", item):
+            if permission.key in found:
+                raise ApiError(
+                    "InvalidParameterValue", f"The same permission must not appear multiple times ({permission})"
+                )
+            found[permission.key] = permission
+    return list(found.values())
+
+
+def _spread(call: Call, group: s.SecurityGroup, path: str, item: Mapping[str, Any]) -> Iterator[Permission]:
+    """One IpPermission as its rules."""
+    protocol = fields.protocol(f"{path}IpProtocol", item.get("IpProtocol"))
+    first, last = fields.ports(protocol, item.get("FromPort"), item.get("ToPort"))
+    sources = list(_sources(call, group, path, item))
+    if not sources:
+        raise errors.missing_parameter(f"{path}IpRanges, Ipv6Ranges, PrefixListIds or Groups")
+    for source in sources:
+        yield Permission(protocol, first, last, **source)
+
+
+def _sources(call: Call, group: s.SecurityGroup, path: str, item: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
+    for place in item.get("IpRanges") or []:
+        block = fields.ipv4_block(_required(place, "CidrIp", f"{path}IpRanges"))
+        yield {"cidr_ipv4": block, "description": fields.rule_description(place.get("Description"))}
+    for place in item.get("Ipv6Ranges") or []:
+        block = fields.ipv6_block(_required(place, "CidrIpv6", f"{path}Ipv6Ranges"))
+        yield {"cidr_ipv6": block, "description": fields.rule_description(place.get("Description"))}
+    for place in item.get("PrefixListIds") or []:
+        key = prefix_list_of(call, _required(place, "PrefixListId", f"{path}PrefixListIds")).id
+        yield {"prefix_list_id": key, "description": fields.rule_description(place.get("Description"))}
+    for place in item.get("UserIdGroupPairs") or []:
+        key = _group_of_pair(call, group, f"{path}Groups", place)
+        yield {"referenced_group_id": key, "description": fields.rule_description(place.get("Description"))}
+
+
+def _required(place: Mapping[str, Any], member: str, path: str) -> str:
+    value: str | None = place.get(member)
+    if value is None:
+        raise errors.missing_parameter(f"{path}.{member}")
+    return value
+
+
+def _group_of_pair(call: Call, group: s.SecurityGroup, path: str, pair: Mapping[str, Any]) -> str:
+    refuse_others(dict(pair), "Description", "UserId", "GroupName", "GroupId", "VpcId")
+    group_id, name = pair.get("GroupId"), pair.get("GroupName")
+    if group_id is not None and name is not None:
+        raise errors.combination(f"The parameters {path}.GroupId and {path}.GroupName cannot be used together.")
+    if name is not None:
+        raise no_names(name)
+    if group_id is None:
+        raise errors.missing_parameter(f"{path}.GroupId")
+    found = referenced_group(call, group, group_id)
+    if pair.get("UserId", found.account_id) != found.account_id or pair.get("VpcId", found.vpc_id) != found.vpc_id:
+        raise errors.not_found("security-group", group_id)
+    return found.id
+
+
+def referenced_group(call: Call, group: s.SecurityGroup, group_id: str) -> s.SecurityGroup:
+    """The group that a rule of `group` names; it is one of the same VPC."""
+    found = lookup(call, s.SecurityGroup, "security-group", group_id)
+    if found.vpc_id != group.vpc_id:
+        raise ApiError(
+            "InvalidGroup.NotFound",
+            f"You have specified two resources that belong to different networks: {group.id} of {group.vpc_id} and "
+            f"{found.id} of {found.vpc_id}.",
+        )
+    return found
+
+
+def prefix_list_of(call: Call, prefix_list_id: str) -> s.PrefixList:
+    return lookup(call, s.PrefixList, "prefix-list", prefix_list_id)
