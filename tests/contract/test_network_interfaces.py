@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.conftest import Service
 from tests.contract.test_route_tables import plug
+from tests.contract.test_security_groups import default_group, group
 from tests.contract.test_subnets import subnet
 from tests.contract.vpn import refused, vpc
 from twinbore.model.settings import Quotas, Settings
@@ -49,7 +50,8 @@ def test_a_network_interface_from_create_to_delete(service: Service, ec2: Any) -
         "RequesterManaged": False,
         "Status": "available",
         "Ipv6Addresses": [],
-        "Groups": [],
+        "Groups": [{"GroupId": default_group(ec2, vpc_id)["GroupId"], "GroupName": "default"}],
+        "Operator": {"Managed": False},
         "TagSet": tags,
     }
     assert eni == expected
@@ -139,6 +141,10 @@ def test_an_address_given(ec2: Any) -> None:
         ({"Ipv6AddressCount": 1}, "UnsupportedOperation", ("Ipv6AddressCount",)),
         ({"InterfaceType": "efa"}, "UnsupportedOperation", ("InterfaceType",)),
         ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound", ("sg-0123456789abcdef0",)),
+        ({"Groups": ["sg-1"]}, "InvalidGroupId.Malformed", ("sg-1",)),
+        ({"ConnectionTrackingSpecification": {"UdpTimeout": 30}}, "UnsupportedOperation", ("ConnectionTracking",)),
+        ({"Ipv4PrefixCount": 1}, "UnsupportedOperation", ("Ipv4PrefixCount",)),
+        ({"EnablePrimaryIpv6": True}, "UnsupportedOperation", ("EnablePrimaryIpv6",)),
         ({"Description": "x" * 256}, "InvalidParameterValue", ("Description", "255")),
         ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound", ("subnet-0123456789abcdef0",)),
         ({"SubnetId": "subnet"}, "InvalidSubnetID.Malformed", ("subnet",)),
@@ -167,12 +173,78 @@ def test_attributes(service: Service, ec2: Any) -> None:
         )
     with refused(service, "InvalidParameterValue", "Description", "255"):
         ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Description={"Value": "x" * 256})
-    with refused(service, "InvalidGroup.NotFound", "sg-1"):
-        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=["sg-1"])
+    with refused(service, "InvalidGroup.NotFound", "sg-0123456789abcdef0"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=["sg-0123456789abcdef0"])
+    with refused(service, "InvalidParameterCombination", "Description", "Groups"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=["sg-1"], Description={"Value": "x"})
     with refused(service, "UnsupportedOperation", "Attachment"):
         ec2.modify_network_interface_attribute(
             NetworkInterfaceId=eni, Attachment={"AttachmentId": "eni-attach-1", "DeleteOnTermination": True}
         )
+
+
+def test_attributes_one_by_one(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    eni = interface(ec2, subnet(ec2, vpc_id), Description="a host")["NetworkInterfaceId"]
+    group_id = default_group(ec2, vpc_id)["GroupId"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck={"Value": False})
+
+    def read(attribute: str) -> dict[str, Any]:
+        answer = ec2.describe_network_interface_attribute(NetworkInterfaceId=eni, Attribute=attribute)
+        assert answer.pop("NetworkInterfaceId") == eni
+        answer.pop("ResponseMetadata")
+        return dict(answer)
+
+    assert read("description") == {"Description": {"Value": "a host"}}
+    assert read("groupSet") == {"Groups": [{"GroupId": group_id, "GroupName": "default"}]}
+    assert read("sourceDestCheck") == {"SourceDestCheck": {"Value": False}}
+    assert read("attachment") == {}
+    assert read("associatePublicIpAddress") == {"AssociatePublicIpAddress": False}
+    plug(service, eni)
+    assert read("attachment")["Attachment"]["Status"] == "attached"
+    with refused(service, "InvalidParameterValue", "Attribute", "colour", "groupSet"):
+        read("colour")
+    with refused(service, "MissingParameter", "Attribute"):
+        ec2.describe_network_interface_attribute(NetworkInterfaceId=eni)
+    with refused(service, "MissingParameter", "SourceDestCheck"):
+        ec2.reset_network_interface_attribute(NetworkInterfaceId=eni)
+    ec2.reset_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck="true")
+    assert read("sourceDestCheck") == {"SourceDestCheck": {"Value": True}}
+
+
+def test_groups_given_and_changed(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    subnet_id = subnet(ec2, vpc_id)
+    groups = [group(ec2, vpc_id, f"g{n}") for n in range(6)]
+    elsewhere = group(ec2, vpc(ec2, "10.1.0.0/16"))
+    request = {"ClientToken": "once", "Groups": [groups[1], groups[0], groups[1]]}
+    made = interface(ec2, subnet_id, **request)
+    eni = made["NetworkInterfaceId"]
+
+    def worn() -> set[str]:
+        (found,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"]
+        return {g["GroupId"] for g in found["Groups"]}
+
+    assert worn() == {groups[0], groups[1]}
+    assert interface(ec2, subnet_id, **request) == made
+    assert interface(ec2, subnet_id, ClientToken="once") == made
+    with refused(service, "IdempotentParameterMismatch", eni):
+        interface(ec2, subnet_id, ClientToken="once", Groups=[groups[2]])
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=[groups[0], groups[2]])
+    assert worn() == {groups[0], groups[2]}
+    ec2.delete_security_group(GroupId=groups[1])
+    with refused(service, "SecurityGroupsPerInterfaceLimitExceeded", "5"):
+        others = [groups[0], *groups[2:], default_group(ec2, vpc_id)["GroupId"]]
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=others)
+    with refused(service, "InvalidParameter", "belong to different networks", elsewhere, vpc_id):
+        interface(ec2, subnet_id, Groups=[elsewhere])
+    with refused(service, "InvalidParameter", "belong to different networks", elsewhere):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=[elsewhere])
+    for name, value in (("group-id", groups[2]), ("group-name", "g2")):
+        found = ec2.describe_network_interfaces(Filters=[{"Name": name, "Values": [value]}])["NetworkInterfaces"]
+        assert [i["NetworkInterfaceId"] for i in found] == [eni], name
+    ec2.delete_network_interface(NetworkInterfaceId=eni)
+    assert service.dump()["network_interface_groups"] == []
 
 
 @pytest.mark.parametrize(
@@ -212,6 +284,7 @@ def test_filters(service: Service, ec2: Any) -> None:
         ("availability-zone-id", "use1-az1", [first]),
         ("description", "o?e", [first]),
         ("group-id", "sg-1", []),
+        ("group-name", "default", both),
         ("interface-type", "interface", both),
         ("mac-address", first["MacAddress"], [first]),
         ("network-interface-id", second["NetworkInterfaceId"], [second]),

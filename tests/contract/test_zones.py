@@ -77,6 +77,7 @@ def test_account_attributes(service: Service, ec2: Any) -> None:
         }
 
     assert values()["supported-platforms"] == ["VPC"]
+    assert values()["vpc-max-security-groups-per-interface"] == ["5"]
     assert values(AttributeNames=["default-vpc"]) == {"default-vpc": ["none"]}
     with refused(service, "InvalidParameterValue", "AttributeName", "colour", "default-vpc"):
         ec2.describe_account_attributes(AttributeNames=["colour"])

@@ -4,9 +4,10 @@
   reserved.
 * `in-use` means plugged into something (`twinbore plug`); such a one cannot be deleted.
 * Without the source/destination check a network interface may send and receive for others, as a router does.
-* Security groups do not exist here yet: naming one is an error, and every packet that routing allows may pass.
+* Each wears security groups of its VPC (`network_interface_groups`). They are kept and shown; every packet that routing
+  allows may pass.
 
-References: EC2 API reference, CreateNetworkInterface, ModifyNetworkInterfaceAttribute, `NetworkInterface`; Amazon VPC
+References: EC2 API reference, CreateNetworkInterface, DescribeNetworkInterfaces, DeleteNetworkInterface; Amazon VPC
 User Guide, "Subnet sizing for IPv4"; IEEE 802c (02: is a locally administered MAC address).
 """
 
@@ -30,6 +31,14 @@ from twinbore.api.ops.common import (
     tag_on_create,
     tag_sets,
 )
+from twinbore.api.ops.network_interface_groups import (
+    default_group,
+    put_on,
+    requested_groups,
+    take_off,
+    worn_groups,
+)
+from twinbore.api.ops.network_interface_view import INTERFACE_TYPE, attachment_id, interface_shape, status
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.zones import zone_ids
 from twinbore.model import resources as r
@@ -38,27 +47,33 @@ FIRST_FREE: Final = 4
 """Addresses of a subnet before this one are reserved; so is the last."""
 
 MAX_DESCRIPTION: Final = 255
-INTERFACE_TYPE: Final = "interface"
 
 
 @operation("CreateNetworkInterface")
 def create_network_interface(call: Call, request: Request) -> Response:
     refuse_others(
         request,
-        *("SubnetId", "Description", "PrivateIpAddress", "PrivateIpAddresses", "Groups"),
+        *("SubnetId", "Description", "PrivateIpAddress", "PrivateIpAddresses", "Groups", "InterfaceType"),
         *("ClientToken", "TagSpecifications"),
     )
+    if request.get("InterfaceType", INTERFACE_TYPE) != INTERFACE_TYPE:
+        raise errors.unsupported(f"InterfaceType {request['InterfaceType']}: use {INTERFACE_TYPE}, or leave it out.")
     subnet = lookup(call, r.Subnet, "subnet", request["SubnetId"])
-    _check_groups(request)
+    groups = requested_groups(call, subnet.vpc_id, request) or [default_group(call, subnet.vpc_id)]
     description: str = request.get("Description", "")
-    _check_description(description)
+    check_description(description)
     wanted = _wanted_address(request)
     requested_tags(request, "network-interface")
     eni_id = id_of_request(call, request, "network-interface")
     present = call.tx.get(r.NetworkInterface, eni_id)
     if present is not None:
         same = (present.subnet_id, present.description) == (subnet.id, description)
-        if not same or wanted not in (None, present.private_ip_address):
+        worn = {group["GroupId"] for group in worn_groups(call, [present.id])[present.id]}
+        if (
+            not same
+            or ("Groups" in request and worn != set(groups))
+            or wanted not in (None, present.private_ip_address)
+        ):
             what = f"{eni_id} ({present.private_ip_address}) in {present.subnet_id}"
             raise errors.idempotent_mismatch(request["ClientToken"], what)
         return _answer(call, request, present)
@@ -78,13 +93,15 @@ def create_network_interface(call: Call, request: Request) -> Response:
         created_at=call.now,
     )
     call.tx.insert(interface)
+    put_on(call, interface, groups)
     tag_on_create(call, request, "network-interface", interface.id)
     return _answer(call, request, interface)
 
 
 def _answer(call: Call, request: Request, interface: r.NetworkInterface) -> Response:
     port = call.tx.get(r.Port, interface.id)
-    answer: Response = {"NetworkInterface": _shape(call, interface, port, tag_sets(call, [interface.id]))}
+    groups, tags = worn_groups(call, [interface.id]), tag_sets(call, [interface.id])
+    answer: Response = {"NetworkInterface": interface_shape(call, interface, port, groups, tags)}
     return answer | ({"ClientToken": request["ClientToken"]} if "ClientToken" in request else {})
 
 
@@ -92,16 +109,19 @@ def _answer(call: Call, request: Request, interface: r.NetworkInterface) -> Resp
 def describe_network_interfaces(call: Call, request: Request) -> Response:
     ports = {p.id: p for p in call.tx.all(r.Port, account_id=call.account_id)}
     ids = zone_ids(call.settings)
+    worn = worn_groups(call, [i.id for i in call.tx.all(r.NetworkInterface, account_id=call.account_id)])
     filters: dict[str, Any] = {
         "addresses.primary": lambda _: True,
         "attachment.attach-time": lambda i: ports[i.id].created_at.isoformat() if i.id in ports else None,
-        "attachment.attachment-id": lambda i: _attachment_id(i) if i.id in ports else None,
+        "attachment.attachment-id": lambda i: attachment_id(i) if i.id in ports else None,
         "attachment.delete-on-termination": lambda i: False if i.id in ports else None,
         "attachment.instance-owner-id": lambda i: i.account_id if i.id in ports else None,
         "attachment.status": lambda i: "attached" if i.id in ports else None,
         "availability-zone": lambda i: i.availability_zone,
         "availability-zone-id": lambda i: ids.get(i.availability_zone),
         "description": lambda i: i.description,
+        "group-id": lambda i: [group["GroupId"] for group in worn[i.id]],
+        "group-name": lambda i: [group["GroupName"] for group in worn[i.id]],
         "interface-type": lambda _: INTERFACE_TYPE,
         "mac-address": lambda i: i.mac_address,
         "network-interface-id": lambda i: i.id,
@@ -109,7 +129,7 @@ def describe_network_interfaces(call: Call, request: Request) -> Response:
         "owner-id": lambda i: i.account_id,
         "requester-managed": lambda _: False,
         "source-dest-check": lambda i: i.source_dest_check,
-        "status": lambda i: _status(ports.get(i.id)),
+        "status": lambda i: status(ports.get(i.id)),
         "subnet-id": lambda i: i.subnet_id,
         "vpc-id": lambda i: i.vpc_id,
     }
@@ -117,11 +137,11 @@ def describe_network_interfaces(call: Call, request: Request) -> Response:
     filters |= absent("addresses.association.owner-id", "addresses.association.public-ip")
     address_of_the_internet = ("allocation-id", "association-id", "ip-owner-id", "public-dns-name", "public-ip")
     filters |= absent(*(f"association.{n}" for n in address_of_the_internet))
-    filters |= absent("attachment.device-index", "attachment.instance-id", "group-id", "ipv6-addresses.ipv6-address")
+    filters |= absent("attachment.device-index", "attachment.instance-id", "ipv6-addresses.ipv6-address")
     filters |= absent("operator.principal", "private-dns-name", "requester-id")
     interfaces = select(call, request, r.NetworkInterface, "network-interface", "NetworkInterfaceIds", filters)
     tags = tag_sets(call, [i.id for i in interfaces])
-    shapes = [_shape(call, i, ports.get(i.id), tags) for i in interfaces]
+    shapes = [interface_shape(call, i, ports.get(i.id), worn, tags) for i in interfaces]
     return paginate(request, shapes, "NetworkInterfaces", "NetworkInterfaceIds")
 
 
@@ -135,25 +155,9 @@ def delete_network_interface(call: Call, request: Request) -> Response:
             f"Network interface '{interface.id}' is currently in use. It is plugged into {port.target}: "
             f"twinbore unplug {interface.id}",
         )
+    take_off(call, interface)
     call.tx.delete(r.NetworkInterface, interface.id)
     delete_tags_of(call, interface.id)
-    return {}
-
-
-@operation("ModifyNetworkInterfaceAttribute")
-def modify_network_interface_attribute(call: Call, request: Request) -> Response:
-    refuse_others(request, "NetworkInterfaceId", "Description", "SourceDestCheck", "Groups")
-    interface = _lookup(call, request)
-    _check_groups(request)
-    given = {name: request[name]["Value"] for name in ("Description", "SourceDestCheck") if name in request}
-    if len(given) != 1:
-        raise errors.combination("Exactly one of Description and SourceDestCheck may be modified at a time.")
-    (name, value), *_ = given.items()
-    if name == "Description":
-        _check_description(value)
-        call.tx.update(interface, description=value)
-    else:
-        call.tx.update(interface, source_dest_check=value)
     return {}
 
 
@@ -161,12 +165,7 @@ def _lookup(call: Call, request: Request) -> r.NetworkInterface:
     return lookup(call, r.NetworkInterface, "network-interface", request["NetworkInterfaceId"])
 
 
-def _check_groups(request: Request) -> None:
-    for group in request.get("Groups") or []:
-        raise ApiError("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
-
-
-def _check_description(text: str) -> None:
+def check_description(text: str) -> None:
     if len(text) > MAX_DESCRIPTION:
         raise errors.invalid_value("Description", text, f"at most {MAX_DESCRIPTION} characters")
 
@@ -222,46 +221,3 @@ def _address(call: Call, subnet: r.Subnet, wanted: str | None) -> IPv4Address:
 def _mac(call: Call) -> str:
     digits = call.random.hex(10)
     return ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
-
-
-def _status(port: r.Port | None) -> str:
-    return "available" if port is None else "in-use"
-
-
-def _attachment_id(interface: r.NetworkInterface) -> str:
-    """The id of the only attachment that a network interface can have, made of its own."""
-    return "eni-attach-" + interface.id.removeprefix("eni-")
-
-
-def _shape(
-    call: Call, interface: r.NetworkInterface, port: r.Port | None, tags: Mapping[str, list[dict[str, str]]]
-) -> dict[str, Any]:
-    shape: dict[str, Any] = {
-        "NetworkInterfaceId": interface.id,
-        "OwnerId": interface.account_id,
-        "VpcId": interface.vpc_id,
-        "SubnetId": interface.subnet_id,
-        "AvailabilityZone": interface.availability_zone,
-        "AvailabilityZoneId": zone_ids(call.settings).get(interface.availability_zone),
-        "Description": interface.description,
-        "InterfaceType": INTERFACE_TYPE,
-        "MacAddress": interface.mac_address,
-        "PrivateIpAddress": interface.private_ip_address,
-        "SourceDestCheck": interface.source_dest_check,
-        "RequesterManaged": False,
-        "Operator": {"Managed": False},
-        "Status": _status(port),
-        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.private_ip_address}],
-        "Ipv6Addresses": [],
-        "Groups": [],
-        "TagSet": tags[interface.id],
-    }
-    if port is not None:
-        shape["Attachment"] = {
-            "AttachmentId": _attachment_id(interface),
-            "InstanceOwnerId": interface.account_id,
-            "Status": "attached",
-            "AttachTime": port.created_at,
-            "DeleteOnTermination": False,
-        }
-    return shape

@@ -110,22 +110,22 @@ ACCOUNT_ATTRIBUTES: Final[Mapping[str, str]] = {
     "supported-platforms": "VPC",
     "default-vpc": "none",
     "max-instances": "0",
-    "vpc-max-security-groups-per-interface": "0",
     "max-elastic-ips": "0",
     "vpc-max-elastic-ips": "0",
 }
-"""There are no instances, security groups and elastic addresses here, and no VPC that nobody made."""
+"""There are no instances and elastic addresses here, and no VPC that nobody made."""
 
 
 @operation("DescribeAccountAttributes")
-def describe_account_attributes(_call: Call, request: Request) -> Response:
-    wanted: list[str] = request.get("AttributeNames") or list(ACCOUNT_ATTRIBUTES)
+def describe_account_attributes(call: Call, request: Request) -> Response:
+    groups = call.settings.quotas.security_groups_per_network_interface
+    attributes = {**ACCOUNT_ATTRIBUTES, "vpc-max-security-groups-per-interface": str(groups)}
+    wanted: list[str] = request.get("AttributeNames") or list(attributes)
     for name in wanted:
-        if name not in ACCOUNT_ATTRIBUTES:
-            raise errors.invalid_value("AttributeName", name, "one of " + ", ".join(ACCOUNT_ATTRIBUTES))
+        if name not in attributes:
+            raise errors.invalid_value("AttributeName", name, "one of " + ", ".join(attributes))
     return {
         "AccountAttributes": [
-            {"AttributeName": name, "AttributeValues": [{"AttributeValue": ACCOUNT_ATTRIBUTES[name]}]}
-            for name in wanted
+            {"AttributeName": name, "AttributeValues": [{"AttributeValue": attributes[name]}]} for name in wanted
         ]
     }
