@@ -161,6 +161,20 @@ def test_name_and_size(service: Service, ec2: Any) -> None:
         modify(PrefixListId=list_id, IpamPrefixListResolverSyncEnabled=True)
 
 
+def test_a_request_has_a_hundred_entries_at_most(service: Service, ec2: Any) -> None:
+    blocks = [{"Cidr": f"10.{n}.0.0/16"} for n in range(101)]
+    with refused(service, "InvalidParameterValue", "Entries", "(100)"):
+        make(ec2, Entries=blocks, MaxEntries=200)
+    made = make(ec2, Entries=blocks[:100], MaxEntries=200)
+    with refused(service, "InvalidParameterValue", "AddEntries and RemoveEntries", "(100)"):
+        ec2.modify_managed_prefix_list(
+            PrefixListId=made["PrefixListId"],
+            CurrentVersion=1,
+            AddEntries=blocks[100:],
+            RemoveEntries=blocks[:100],
+        )
+
+
 def test_what_uses_a_list(service: Service, ec2: Any) -> None:
     list_id = make(ec2)["PrefixListId"]
     vpc_id = vpc(ec2)

@@ -23,6 +23,7 @@ from twinbore.agent import lifecycle
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import OPERATIONS, Call
 from twinbore.model import resources as r
+from twinbore.model import security as sec
 from twinbore.model.desired import HostPlan
 from twinbore.model.settings import Settings
 from twinbore.planner.gateways import HostFacts
@@ -117,6 +118,49 @@ class Operations(RuleBasedStateMachine):
             if free and number % 2:
                 tx.insert(r.Port(free[0].id, ACCOUNT, "netns", "host", "eth0", NOW))
 
+    @rule(number=choice, name=st.sampled_from(["web", "Web", "db", "default"]))
+    def create_group(self, number: int, name: str) -> None:
+        vpc = self._pick(r.Vpc, number, "vpc")
+        self._call("CreateSecurityGroup", VpcId=vpc, GroupName=name, Description="x")
+
+    @rule(
+        group=choice,
+        other=choice,
+        word=st.sampled_from(["Authorize", "Revoke"]),
+        way=st.sampled_from(["Ingress", "Egress"]),
+        port=st.integers(21, 23),
+    )
+    def change_rules(self, group: int, other: int, word: str, way: str, port: int) -> None:
+        pair = {"GroupId": self._pick(sec.SecurityGroup, other, "sg")}
+        permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": port, "UserIdGroupPairs": [pair]}
+        if other % 2:
+            permission["IpRanges"] = [{"CidrIp": "10.0.0.0/8"}]
+        group_id = self._pick(sec.SecurityGroup, group, "sg")
+        self._call(f"{word}SecurityGroup{way}", GroupId=group_id, IpPermissions=[permission])
+
+    @rule(interface=choice, groups=st.lists(choice, min_size=1, max_size=2))
+    def wear_groups(self, interface: int, groups: list[int]) -> None:
+        ids = [self._pick(sec.SecurityGroup, number, "sg") for number in groups]
+        eni = self._pick(r.NetworkInterface, interface, "eni")
+        self._call("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=eni, Groups=ids)
+
+    @rule(number=choice)
+    def delete_group(self, number: int) -> None:
+        self._call("DeleteSecurityGroup", GroupId=self._pick(sec.SecurityGroup, number, "sg"))
+
+    @rule(number=choice)
+    def create_acl(self, number: int) -> None:
+        self._call("CreateNetworkAcl", VpcId=self._pick(r.Vpc, number, "vpc"))
+
+    @rule(acl=choice, subnet=choice)
+    def choose_acl(self, acl: int, subnet: int) -> None:
+        with self.database.read() as tx:
+            chosen = {a.subnet_id: a.id for a in tx.all(sec.NetworkAclAssociation)}
+        subnet_id = self._pick(r.Subnet, subnet, "subnet")
+        association = chosen.get(subnet_id, "aclassoc-" + subnet_id.removeprefix("subnet-"))
+        acl_id = self._pick(sec.NetworkAcl, acl, "acl")
+        self._call("ReplaceNetworkAclAssociation", AssociationId=association, NetworkAclId=acl_id)
+
     @rule(last=st.integers(1, 3), asn=st.sampled_from([65000, 64512, 0, 7224]))
     def create_customer_gateway(self, last: int, asn: int) -> None:
         self._call("CreateCustomerGateway", Type="ipsec.1", BgpAsn=asn, PublicIp=f"192.0.2.{last}")
@@ -186,6 +230,32 @@ class Operations(RuleBasedStateMachine):
         peers = [(t.local_address, t.remote_address) for t in host.ipsec.tunnels]
         assert len(peers) == len(set(peers))
 
+    @invariant()
+    def every_vpc_has_its_defaults_and_every_interface_a_group(self) -> None:
+        with self.database.read() as tx:
+            vpcs = sorted(vpc.id for vpc in tx.all(r.Vpc))
+            assert sorted(g.vpc_id for g in tx.all(sec.SecurityGroup, name="default")) == vpcs
+            assert sorted(a.vpc_id for a in tx.all(sec.NetworkAcl, is_default=True)) == vpcs
+            groups = {g.id: g.vpc_id for g in tx.all(sec.SecurityGroup)}
+            worn: dict[str, set[str]] = {i.id: set() for i in tx.all(r.NetworkInterface)}
+            for row in tx.all(sec.NetworkInterfaceGroup):
+                worn[row.network_interface_id].add(groups[row.group_id])
+            assert worn == {i.id: {i.vpc_id} for i in tx.all(r.NetworkInterface)}
+            for one in tx.all(sec.SecurityGroupRule):
+                assert one.referenced_group_id is None or groups[one.referenced_group_id] == groups[one.group_id]
+
+    def _delete_groups_and_acls(self) -> None:
+        with self.database.read() as tx:
+            groups, rules = tx.all(sec.SecurityGroup), tx.all(sec.SecurityGroupRule)
+            acls = [a for a in tx.all(sec.NetworkAcl) if not a.is_default]
+        for one in rules:
+            way = "Egress" if one.egress else "Ingress"
+            self._call(f"RevokeSecurityGroup{way}", GroupId=one.group_id, SecurityGroupRuleIds=[one.id])
+        for group in groups:
+            self._call("DeleteSecurityGroup", GroupId=group.id)
+        for acl in acls:
+            self._call("DeleteNetworkAcl", NetworkAclId=acl.id)
+
     def _delete_everything(self) -> None:
         with self.database.write() as tx:
             tx.delete(r.Port, *(p.id for p in tx.all(r.Port)))
@@ -202,10 +272,15 @@ class Operations(RuleBasedStateMachine):
             self._call("DetachVpnGateway", VpnGatewayId=attachment.id, VpcId=attachment.vpc_id)
         self.the_agent_settles()
         for kind in (r.VpnGateway, r.NetworkInterface, r.Subnet, r.RouteTable, r.Vpc):
+            if kind is r.Vpc:
+                self._delete_groups_and_acls()
             for key in ids[kind]:
                 self._call(f"Delete{kind.__name__}", **{f"{kind.__name__}Id": key})
         self.the_agent_settles()
         assert self._plan() == HostPlan()
+        with self.database.read() as tx:
+            kinds = (sec.SecurityGroup, sec.SecurityGroupRule, sec.NetworkInterfaceGroup, sec.NetworkAcl)
+            assert not any(tx.all(kind) for kind in (*kinds, sec.NetworkAclEntry, sec.NetworkAclAssociation))
 
 
 TestOperations = Operations.TestCase

@@ -21,6 +21,7 @@ from twinbore.api.ops.prefix_lists import (
     MAX_PAGE,
     RESOURCE_TYPE,
     answer,
+    check_count,
     check_name,
     check_room,
     check_size,
@@ -39,6 +40,7 @@ def modify_managed_prefix_list(call: Call, request: Request) -> Response:
     changes = ("PrefixListName", "AddEntries", "RemoveEntries", "MaxEntries")
     refuse_others(request, "PrefixListId", "CurrentVersion", *changes)
     found = _lookup(call, request)
+    check_count(request, "AddEntries", "RemoveEntries")
     given = [name for name in changes if request.get(name) is not None and request[name] != []]
     if not given:
         raise errors.missing_parameter("PrefixListName, AddEntry, RemoveEntry or MaxEntries")

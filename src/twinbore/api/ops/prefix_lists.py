@@ -37,6 +37,7 @@ RESOURCE_TYPE: Final = "prefix-list"
 FAMILIES: Final[Mapping[str, Callable[[str], str]]] = {"IPv4": fields.ipv4_block, "IPv6": fields.ipv6_block}
 RESERVED_NAME: Final = "com.amazonaws"
 MAX_TEXT: Final = 255
+MAX_ENTRIES_OF_REQUEST: Final = 100
 MAX_PAGE: Final = 100
 MAX_ASSOCIATIONS_PAGE: Final = 255
 
@@ -48,6 +49,7 @@ def create_managed_prefix_list(call: Call, request: Request) -> Response:
     if family not in FAMILIES:
         raise errors.invalid_value("AddressFamily", family, " or ".join(FAMILIES))
     check_size(call, size)
+    check_count(request, "Entries")
     entries = requested_entries(family, "Entry", request.get("Entries") or [])
     made = s.PrefixList(
         id=id_of_request(call, request, RESOURCE_TYPE),
@@ -138,6 +140,16 @@ def check_size(call: Call, size: int) -> None:
     limit = call.settings.quotas.entries_per_prefix_list
     if not 1 <= size <= limit:
         raise errors.invalid_value("MaxEntries", size, f"1 to {limit}")
+
+
+def check_count(request: Request, *names: str) -> None:
+    """Refuse more entries in these members together than one request may have."""
+    if sum(len(request.get(name) or []) for name in names) > MAX_ENTRIES_OF_REQUEST:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"{' and '.join(names)}: the number of entries per request cannot exceed the limit "
+            f"({MAX_ENTRIES_OF_REQUEST}).",
+        )
 
 
 def check_room(prefix_list: s.PrefixList, count: int) -> None:
