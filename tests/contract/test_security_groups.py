@@ -11,6 +11,7 @@ from tests.contract import raw
 from tests.contract.conftest import Service
 from tests.contract.test_subnets import subnet
 from tests.contract.vpn import foreign, refused, vpc
+from twinbore.api.operation import OPERATIONS
 from twinbore.model.security import SecurityGroup
 from twinbore.model.settings import Quotas, Settings
 
@@ -128,17 +129,50 @@ def test_a_group_that_cannot_be_made(
         ec2.create_security_group(**request)
 
 
-def test_without_a_default_vpc_the_vpc_has_to_be_named(service: Service, ec2: Any) -> None:
-    with refused(service, "VPCIdNotSpecified", "VpcId"):
+def test_without_a_default_vpc_there_are_no_names(service: Service, ec2: Any) -> None:
+    group_id = group(ec2, vpc(ec2))
+    with refused(service, "VPCIdNotSpecified", "No default VPC for this user", "VpcId"):
         ec2.create_security_group(GroupName="x", Description="x")
-    with refused(service, "VPCIdNotSpecified", "group-name"):
-        ec2.describe_security_groups(GroupNames=["x"])
-    with refused(service, "InvalidParameterValue", "'x'", "may not reference Amazon VPC security groups by name"):
-        ec2.delete_security_group(GroupName="x")
+    with refused(service, "VPCIdNotSpecified", "GroupId"):
+        ec2.describe_security_groups(GroupNames=["web"])
+    with refused(service, "VPCIdNotSpecified", "GroupId"):
+        ec2.delete_security_group(GroupName="web")
     with refused(service, "MissingParameter", "GroupId"):
         ec2.delete_security_group()
     with refused(service, "InvalidParameterCombination", "GroupId", "GroupName"):
-        ec2.delete_security_group(GroupId=UNKNOWN, GroupName="x")
+        ec2.delete_security_group(GroupId=group_id, GroupName="web")
+
+
+@pytest.mark.skipif("CreateDefaultVpc" not in OPERATIONS, reason="there is no default VPC")
+def test_names_are_for_the_default_vpc(service: Service, ec2: Any) -> None:
+    elsewhere = group(ec2, vpc(ec2), "elsewhere")
+    default = ec2.create_default_vpc()["Vpc"]["VpcId"]
+    made = ec2.create_security_group(GroupName="web", Description="x")["GroupId"]
+    other = group(ec2, default, "other")
+    (found,) = ec2.describe_security_groups(GroupNames=["web"])["SecurityGroups"]
+    assert (found["GroupId"], found["VpcId"]) == (made, default)
+    both = ec2.describe_security_groups(GroupNames=["web"], GroupIds=[elsewhere])["SecurityGroups"]
+    assert {g["GroupId"] for g in both} == {made, elsewhere}
+    with refused(service, "InvalidGroup.NotFound", "'elsewhere' does not exist in default VPC", default):
+        ec2.describe_security_groups(GroupNames=["elsewhere"])
+    pair = [{"IpProtocol": "50", "UserIdGroupPairs": [{"GroupName": "other"}]}]
+    ec2.authorize_security_group_ingress(GroupName="web", IpPermissions=pair)
+    source = {"GroupName": "web", "SourceSecurityGroupName": "other"}
+    ec2.authorize_security_group_ingress(**source)
+    (shown,) = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"]
+    ports = {(p["IpProtocol"], p.get("FromPort"), p.get("ToPort")) for p in shown["IpPermissions"]}
+    assert ports == {("50", None, None), ("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)}
+    assert {p["UserIdGroupPairs"][0]["GroupId"] for p in shown["IpPermissions"]} == {other}
+    ec2.revoke_security_group_ingress(**source, SourceSecurityGroupOwnerId=shown["OwnerId"])
+    with refused(service, "InvalidGroup.NotFound", "999999999999"):
+        ec2.authorize_security_group_ingress(**source, SourceSecurityGroupOwnerId="999999999999")
+    with refused(service, "InvalidParameterCombination", "SourceSecurityGroupName", "IpProtocol"):
+        ec2.authorize_security_group_ingress(**source, IpProtocol="tcp")
+    with refused(service, "InvalidParameterValue", "'web'", "may not reference Amazon VPC security groups by name"):
+        pair = [{"IpProtocol": "50", "UserIdGroupPairs": [{"GroupName": "web"}]}]
+        ec2.authorize_security_group_ingress(GroupId=elsewhere, IpPermissions=pair)
+    ec2.revoke_security_group_ingress(GroupName="web", IpPermissions=shown["IpPermissions"][:1])
+    ec2.delete_security_group(GroupName="web")
 
 
 def test_two_vpcs_may_have_a_group_of_the_same_name(ec2: Any) -> None:

@@ -1,8 +1,8 @@
 """The permissions that a request names: `IpPermissions`, and the flat members that are older than they are.
 
-One IpPermission is as many rules as it has sources. A source that is a security group is one of the same VPC, named by
-its id; there are no groups of other VPCs or accounts to reach, since VPCs do not peer here, and names are for the
-default VPC, which nobody has here.
+One IpPermission is as many rules as it has sources. A source that is a security group is one of the same VPC; there are
+no groups of other VPCs or accounts to reach, since VPCs do not peer here. SourceSecurityGroupName is short for all of
+tcp, udp and icmp from that group.
 
 References: EC2 API reference, AuthorizeSecurityGroupIngress, `IpPermission`, `UserIdGroupPair`.
 """
@@ -18,52 +18,46 @@ from twinbore.api.operation import Call, Request
 from twinbore.api.ops import permission_fields as fields
 from twinbore.api.ops.common import lookup, refuse_others
 from twinbore.api.ops.permission_fields import Permission
+from twinbore.api.ops.security_group_names import source_named
 from twinbore.model import security as s
 
 FLAT: Final = ("IpProtocol", "FromPort", "ToPort", "CidrIp", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId")
-
-
-def group_of_request(call: Call, request: Request) -> s.SecurityGroup:
-    """The group that a request is about, by GroupId; a name would be one of the default VPC."""
-    group_id: str | None = request.get("GroupId")
-    name: str | None = request.get("GroupName")
-    if group_id is not None and name is not None:
-        raise errors.combination("The parameters GroupId and GroupName cannot be used together.")
-    if name is not None:
-        raise no_names(name)
-    if group_id is None:
-        raise errors.missing_parameter("GroupId")
-    return lookup(call, s.SecurityGroup, "security-group", group_id)
-
-
-def no_names(name: str) -> ApiError:
-    """A group is named where AWS takes names for groups of the default VPC only."""
-    return ApiError(
-        "InvalidParameterValue",
-        f"Invalid value '{name}' for groupName. You may not reference Amazon VPC security groups by name. Please use "
-        "the corresponding id for this operation (there is no default VPC here).",
-    )
+EVERY_PORT: Final = (("tcp", 0, fields.MAX_PORT), ("udp", 0, fields.MAX_PORT), ("icmp", fields.EVERY, fields.EVERY))
+"""What SourceSecurityGroupName allows."""
 
 
 def requested_permissions(call: Call, group: s.SecurityGroup, request: Request, *, egress: bool) -> list[Permission]:
     """What a request of Authorize or Revoke names, each once."""
-    flat = {name: request[name] for name in FLAT if name in request}
+    flat: dict[str, Any] = {name: request[name] for name in FLAT if name in request}
     listed: list[dict[str, Any]] = request.get("IpPermissions") or []
     if egress and flat:
         raise errors.unsupported(f"{next(iter(flat))} is not supported for outbound rules: use IpPermissions instead.")
     if flat and listed:
         raise errors.combination(f"The parameter IpPermissions may not be used in combination with {next(iter(flat))}")
+    if "SourceSecurityGroupName" in flat or "SourceSecurityGroupOwnerId" in flat:
+        return _of_named_source(call, group, flat)
     if flat:
-        if "SourceSecurityGroupName" in flat:
-            raise no_names(flat["SourceSecurityGroupName"])
-        if "SourceSecurityGroupOwnerId" in flat:
-            raise errors.missing_parameter("SourceSecurityGroupName")
         if "CidrIp" not in flat:
             raise errors.missing_parameter("CidrIp")
         first, last = flat.get("FromPort"), flat.get("ToPort")
         permission: dict[str, Any] = {"IpProtocol": flat.get("IpProtocol"), "FromPort": first, "ToPort": last}
         return list(_spread(call, group, "", permission | {"IpRanges": [{"CidrIp": flat["CidrIp"]}]}))
     return listed_permissions(call, group, listed)
+
+
+def _of_named_source(call: Call, group: s.SecurityGroup, flat: Mapping[str, Any]) -> list[Permission]:
+    name, owner = flat.get("SourceSecurityGroupName"), flat.get("SourceSecurityGroupOwnerId")
+    if name is None:
+        raise errors.missing_parameter("SourceSecurityGroupName")
+    others = [member for member in flat if not member.startswith("SourceSecurityGroup")]
+    if others:
+        raise errors.combination(
+            f"The parameter SourceSecurityGroupName may not be used in combination with {others[0]}: use IpPermissions."
+        )
+    source = source_named(call, group, name)
+    if owner not in (None, source.account_id):
+        raise ApiError("InvalidGroup.NotFound", f"The security group '{name}' of the account '{owner}' does not exist")
+    return [Permission(*ports, referenced_group_id=source.id) for ports in EVERY_PORT]
 
 
 def listed_permissions(call: Call, group: s.SecurityGroup, listed: list[dict[str, Any]]) -> list[Permission]:
@@ -120,12 +114,13 @@ def _group_of_pair(call: Call, group: s.SecurityGroup, path: str, pair: Mapping[
     if group_id is not None and name is not None:
         raise errors.combination(f"The parameters {path}.GroupId and {path}.GroupName cannot be used together.")
     if name is not None:
-        raise no_names(name)
-    if group_id is None:
+        found = source_named(call, group, name)
+    elif group_id is not None:
+        found = referenced_group(call, group, group_id)
+    else:
         raise errors.missing_parameter(f"{path}.GroupId")
-    found = referenced_group(call, group, group_id)
     if pair.get("UserId", found.account_id) != found.account_id or pair.get("VpcId", found.vpc_id) != found.vpc_id:
-        raise errors.not_found("security-group", group_id)
+        raise errors.not_found("security-group", found.id)
     return found.id
 
 

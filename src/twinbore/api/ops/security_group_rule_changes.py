@@ -19,8 +19,8 @@ from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import permission_fields as fields
 from twinbore.api.ops.permission_fields import Permission, permission_of
+from twinbore.api.ops.security_group_names import group_of_request
 from twinbore.api.ops.security_group_permissions import (
-    group_of_request,
     listed_permissions,
     prefix_list_of,
     referenced_group,

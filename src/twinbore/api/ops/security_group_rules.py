@@ -18,7 +18,8 @@ from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import lookup, paginate, select, tag_sets
 from twinbore.api.ops.permission_fields import Permission, permission_of
-from twinbore.api.ops.security_group_permissions import FLAT, group_of_request, requested_permissions
+from twinbore.api.ops.security_group_names import group_of_request
+from twinbore.api.ops.security_group_permissions import FLAT, requested_permissions
 from twinbore.api.ops.security_group_quota import check_rules
 from twinbore.api.ops.security_group_view import revoked_shape, rule_shape
 from twinbore.api.ops.tagging import add_tags, requested_tags

@@ -31,7 +31,7 @@ from twinbore.api.ops.common import (
     tag_sets,
 )
 from twinbore.api.ops.permission_fields import ALL_PROTOCOLS, Permission, group_text
-from twinbore.api.ops.security_group_permissions import group_of_request
+from twinbore.api.ops.security_group_names import default_vpc_id, group_named, group_of_request
 from twinbore.api.ops.security_group_rules import add_rules, remove_rules
 from twinbore.api.ops.security_group_view import group_arn, group_shape
 from twinbore.model import resources as r
@@ -55,9 +55,8 @@ def create_security_group(call: Call, request: Request) -> Response:
         )
     if name.lower() == s.DEFAULT_GROUP:
         raise ApiError("InvalidParameterValue", f"Cannot use reserved security group name: {name}")
-    if request.get("VpcId") is None:
-        raise ApiError("VPCIdNotSpecified", "No default VPC for this user: specify VpcId.")
-    vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
+    vpc_id: str | None = request.get("VpcId")
+    vpc = lookup(call, r.Vpc, "vpc", default_vpc_id(call) if vpc_id is None else vpc_id)
     for other in call.tx.all(s.SecurityGroup, vpc_id=vpc.id):
         if other.name.lower() == name.lower():
             raise ApiError(
@@ -86,11 +85,9 @@ def _new(call: Call, vpc: r.Vpc, name: str, description: str) -> s.SecurityGroup
 
 @operation("DescribeSecurityGroups")
 def describe_security_groups(call: Call, request: Request) -> Response:
-    if request.get("GroupNames"):
-        raise ApiError(
-            "VPCIdNotSpecified",
-            "No default VPC for this user, whose groups GroupName is for: use the filter group-name.",
-        )
+    named = [group_named(call, name).id for name in request.get("GroupNames") or []]
+    if named:
+        request = request | {"GroupIds": [*(request.get("GroupIds") or []), *named]}
     rules: defaultdict[str, list[s.SecurityGroupRule]] = defaultdict(list)
     for rule in call.tx.all(s.SecurityGroupRule, account_id=call.account_id):
         rules[rule.group_id].append(rule)
