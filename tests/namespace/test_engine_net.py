@@ -184,6 +184,20 @@ async def test_forged_sources_are_dropped_and_counted_and_counters_survive(tmp_p
         assert drops[world.vpc, "e11", "source_not_allowed"] == dropped, "carried over, and no longer growing"
 
 
+async def test_a_workload_answers_at_its_secondary_addresses(tmp_path: Path, world: World) -> None:
+    async with engine_at(tmp_path) as engine:
+        plan = world.plan()
+        allowed = PacketFilter(world.vpc, (("e11", ("10.0.0.11/32", "10.0.0.66/32")), ("e12", ("10.0.0.12/32",))))
+        host = Route(world.vpc, 100, "10.0.0.66/32", 0, "unicast", "", "e11")
+        plan = replace(plan, filters=(plan.filters[0], allowed), routes=(*plan.routes, host))
+        assert not (await engine.apply(plan)).failed
+        assert not pings(world.two, "10.0.0.66"), "the workload has to add the address itself"
+        inside(world.one, "ip", "address", "add", "10.0.0.66/32", "dev", "ens5")
+        assert pings(world.two, "10.0.0.66")
+        assert pings(world.one, "10.0.0.12", "-I", "10.0.0.66")
+        assert not await engine.apply(plan), "the workload's own address is left alone"
+
+
 async def test_mss_is_lowered_both_ways(tmp_path: Path, world: World) -> None:
     async with engine_at(tmp_path) as engine:
         plan = world.plan()

@@ -103,6 +103,8 @@ class InternetGateway:
 
 @dataclass(frozen=True, slots=True)
 class NetworkInterface:
+    """`private_ip_address` is the primary address; the others are in the order in which they came."""
+
     id: str
     account_id: str
     vpc_id: str
@@ -113,6 +115,7 @@ class NetworkInterface:
     description: str
     source_dest_check: bool
     created_at: datetime
+    secondary_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

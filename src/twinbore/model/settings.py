@@ -27,6 +27,7 @@ class Quotas:
     security_groups: int = 2500
     rules_per_security_group: int = 60
     security_groups_per_network_interface: int = 5
+    private_addresses_per_network_interface: int = 50
     network_acls_per_vpc: int = 200
     rules_per_network_acl: int = 20
     prefix_lists: int = 100

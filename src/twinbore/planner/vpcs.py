@@ -41,6 +41,11 @@ def plan_vpc(vpc: r.Vpc, index: Index) -> NetPlan:
     gateway = index.gateway_of_vpc(vpc.id)
     routes = [Route(vpc.id, LOCAL_TABLE, vpc.cidr_block, NO_ROUTE_METRIC, "unreachable")]
     routes += [Route(vpc.id, LOCAL_TABLE, _host(p.address), 0, "unicast", "", p.device) for p in ports]
+    routes += [
+        Route(vpc.id, LOCAL_TABLE, f"{address}/32", 0, "unicast", "", port_device(interface.id))
+        for interface, _ in index.plugged(vpc.id)
+        for address in interface.secondary_addresses
+    ]
     rules = [Rule(vpc.id, 1000, LOCAL_TABLE, "", vpc.cidr_block)]
     for table in index.route_tables(vpc.id):
         routes += _table_routes(vpc, table, gateway, index)
@@ -54,7 +59,10 @@ def plan_vpc(vpc: r.Vpc, index: Index) -> NetPlan:
         routes.append(_to_gateway(vpc.id, MAIN_TABLE, EVERYTHING, STATIC_METRIC))
     checked = tuple(
         sorted(
-            (port_device(interface.id), (f"{interface.private_ip_address}/32",))
+            (
+                port_device(interface.id),
+                tuple(f"{a}/32" for a in (interface.private_ip_address, *interface.secondary_addresses)),
+            )
             for interface, _ in index.plugged(vpc.id)
             if interface.source_dest_check
         )

@@ -66,6 +66,19 @@ class OptionsJson(TypeDecorator[TunnelOptions]):
         return None if value is None else msgspec.json.decode(value, type=TunnelOptions)
 
 
+class TextsJson(TypeDecorator[tuple[str, ...]]):
+    """Several texts, in their order, as a JSON array."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+        return None if value is None else msgspec.json.decode(value, type=tuple[str, ...])
+
+
 def _id() -> Column[str]:
     return Column("id", String(160), primary_key=True)
 
@@ -161,6 +174,7 @@ network_interfaces: Final = Table(
     _text("mac_address"),
     _text("description", length=255),
     _flag("source_dest_check"),
+    Column("secondary_addresses", TextsJson, nullable=False, server_default="[]"),
     _time("created_at"),
     UniqueConstraint("vpc_id", "private_ip_address"),
 )

@@ -86,6 +86,18 @@ def test_forged_sources_are_refused_on_tunnels_and_ports() -> None:
     assert ("t1001", ("127.0.0.0/8", "10.0.0.0/16")) in filters[sample.VGW].denied_sources
 
 
+def test_secondary_addresses_lead_to_their_port_and_may_send() -> None:
+    more = replace(sample.world().network_interfaces[0], secondary_addresses=("10.0.1.20", "10.0.1.21"))
+    host = planned(network_interfaces=(more,))
+    local = routes(host, sample.VPC, 100)
+    assert {local[(f"10.0.1.{n}/32", 0)].device for n in (10, 20, 21)} == {"e0123456789abcd"}
+    (port,) = host.net.ports
+    assert port.address == "10.0.1.10/24"
+    filters = {f.netns: f for f in host.net.filters}
+    addresses = ("10.0.1.10/32", "10.0.1.20/32", "10.0.1.21/32")
+    assert filters[sample.VPC].allowed_sources == (("e0123456789abcd", addresses),)
+
+
 def test_no_source_check_means_no_filter_entry() -> None:
     free = replace(sample.world().network_interfaces[0], source_dest_check=False)
     filters = {f.netns: f for f in planned(network_interfaces=(free,)).net.filters}

@@ -10,6 +10,7 @@ from twinbore.api.ops import (  # noqa: F401
     network_interfaces,
     prefix_list_versions,
     prefix_lists,
+    private_addresses,
     propagation,
     route_table_associations,
     route_tables,

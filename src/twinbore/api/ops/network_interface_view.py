@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from twinbore.api.operation import Call
+from twinbore.api.ops.private_addresses import addresses_of
 from twinbore.api.ops.zones import zone_ids
 from twinbore.model import resources as r
 
@@ -56,7 +57,10 @@ def interface_shape(
         "SourceDestCheck": interface.source_dest_check,
         "RequesterManaged": False,
         "Status": status(port),
-        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.private_ip_address}],
+        "PrivateIpAddresses": [
+            {"Primary": address == interface.private_ip_address, "PrivateIpAddress": address}
+            for address in addresses_of(interface)
+        ],
         "Ipv6Addresses": [],
         "Groups": groups[interface.id],
         "Operator": {"Managed": False},

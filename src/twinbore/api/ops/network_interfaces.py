@@ -1,20 +1,17 @@
-"""Network interfaces (ENIs): an address of a subnet, to be plugged into a workload on the gateway host.
+"""Network interfaces (ENIs): addresses of a subnet, to be plugged into a workload on the gateway host.
 
-* One private IPv4 address each, given or the lowest free one; the first four and the last address of a subnet are
-  reserved.
+* A primary private IPv4 address each, and secondary ones (`private_addresses`).
 * `in-use` means plugged into something (`twinbore plug`); such a one cannot be deleted.
 * Without the source/destination check a network interface may send and receive for others, as a router does.
 * Each wears security groups of its VPC (`network_interface_groups`). They are kept and shown; every packet that routing
   allows may pass.
 
-References: EC2 API reference, CreateNetworkInterface, DescribeNetworkInterfaces, DeleteNetworkInterface; Amazon VPC
-User Guide, "Subnet sizing for IPv4"; IEEE 802c (02: is a locally administered MAC address).
+References: EC2 API reference, CreateNetworkInterface, DescribeNetworkInterfaces, DeleteNetworkInterface; IEEE
+802c (02: is a locally administered MAC address).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any, Final
 
 from twinbore.api import errors
@@ -39,12 +36,10 @@ from twinbore.api.ops.network_interface_groups import (
     worn_groups,
 )
 from twinbore.api.ops.network_interface_view import INTERFACE_TYPE, attachment_id, interface_shape, status
+from twinbore.api.ops.private_addresses import addresses_of, choose, wanted_addresses
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.zones import zone_ids
 from twinbore.model import resources as r
-
-FIRST_FREE: Final = 4
-"""Addresses of a subnet before this one are reserved; so is the last."""
 
 MAX_DESCRIPTION: Final = 255
 
@@ -54,7 +49,7 @@ def create_network_interface(call: Call, request: Request) -> Response:
     refuse_others(
         request,
         *("SubnetId", "Description", "PrivateIpAddress", "PrivateIpAddresses", "Groups", "InterfaceType"),
-        *("ClientToken", "TagSpecifications"),
+        *("SecondaryPrivateIpAddressCount", "ClientToken", "TagSpecifications"),
     )
     if request.get("InterfaceType", INTERFACE_TYPE) != INTERFACE_TYPE:
         raise errors.unsupported(f"InterfaceType {request['InterfaceType']}: use {INTERFACE_TYPE}, or leave it out.")
@@ -62,35 +57,38 @@ def create_network_interface(call: Call, request: Request) -> Response:
     groups = requested_groups(call, subnet.vpc_id, request) or [default_group(call, subnet.vpc_id)]
     description: str = request.get("Description", "")
     check_description(description)
-    wanted = _wanted_address(request)
+    wanted = wanted_addresses(request)
     requested_tags(request, "network-interface")
     eni_id = id_of_request(call, request, "network-interface")
     present = call.tx.get(r.NetworkInterface, eni_id)
     if present is not None:
-        same = (present.subnet_id, present.description) == (subnet.id, description)
         worn = {group["GroupId"] for group in worn_groups(call, [present.id])[present.id]}
-        if (
-            not same
-            or ("Groups" in request and worn != set(groups))
-            or wanted not in (None, present.private_ip_address)
-        ):
+        same = (
+            (present.subnet_id, present.description) == (subnet.id, description)
+            and ("Groups" not in request or worn == set(groups))
+            and wanted.primary in (None, present.private_ip_address)
+            and set(wanted.secondary) <= set(present.secondary_addresses)
+        )
+        if not same:
             what = f"{eni_id} ({present.private_ip_address}) in {present.subnet_id}"
             raise errors.idempotent_mismatch(request["ClientToken"], what)
         return _answer(call, request, present)
     limit = call.settings.quotas.network_interfaces
     if len(call.tx.all(r.NetworkInterface, account_id=call.account_id)) >= limit:
         raise errors.limit_exceeded("NetworkInterfaceLimitExceeded", "network interfaces", limit)
+    primary, *secondary = choose(call, subnet, wanted)
     interface = r.NetworkInterface(
         id=eni_id,
         account_id=call.account_id,
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
-        private_ip_address=str(_address(call, subnet, wanted)),
+        private_ip_address=primary,
         mac_address=_mac(call),
         description=description,
         source_dest_check=True,
         created_at=call.now,
+        secondary_addresses=tuple(secondary),
     )
     call.tx.insert(interface)
     put_on(call, interface, groups)
@@ -111,7 +109,7 @@ def describe_network_interfaces(call: Call, request: Request) -> Response:
     ids = zone_ids(call.settings)
     worn = worn_groups(call, [i.id for i in call.tx.all(r.NetworkInterface, account_id=call.account_id)])
     filters: dict[str, Any] = {
-        "addresses.primary": lambda _: True,
+        "addresses.primary": lambda i: [True, False] if i.secondary_addresses else True,
         "attachment.attach-time": lambda i: ports[i.id].created_at.isoformat() if i.id in ports else None,
         "attachment.attachment-id": lambda i: attachment_id(i) if i.id in ports else None,
         "attachment.delete-on-termination": lambda i: False if i.id in ports else None,
@@ -133,7 +131,7 @@ def describe_network_interfaces(call: Call, request: Request) -> Response:
         "subnet-id": lambda i: i.subnet_id,
         "vpc-id": lambda i: i.vpc_id,
     }
-    filters |= dict.fromkeys(("addresses.private-ip-address", "private-ip-address"), lambda i: i.private_ip_address)
+    filters |= dict.fromkeys(("addresses.private-ip-address", "private-ip-address"), addresses_of)
     filters |= absent("addresses.association.owner-id", "addresses.association.public-ip")
     address_of_the_internet = ("allocation-id", "association-id", "ip-owner-id", "public-dns-name", "public-ip")
     filters |= absent(*(f"association.{n}" for n in address_of_the_internet))
@@ -168,54 +166,6 @@ def _lookup(call: Call, request: Request) -> r.NetworkInterface:
 def check_description(text: str) -> None:
     if len(text) > MAX_DESCRIPTION:
         raise errors.invalid_value("Description", text, f"at most {MAX_DESCRIPTION} characters")
-
-
-def _wanted_address(request: Request) -> str | None:
-    """The address that the request asks for, in either of the two ways that there are; None for any."""
-    simple: str | None = request.get("PrivateIpAddress")
-    listed: list[Mapping[str, Any]] = request.get("PrivateIpAddresses") or []
-    if simple is not None and listed:
-        raise errors.combination("The parameters PrivateIpAddress and PrivateIpAddresses cannot be used together.")
-    if len(listed) > 1:
-        raise errors.unsupported(
-            "PrivateIpAddresses: secondary addresses are not supported by Twinbore. Give one address."
-        )
-    if not listed:
-        return simple
-    address: str | None = listed[0].get("PrivateIpAddress")
-    if address is None:
-        raise errors.missing_parameter("PrivateIpAddresses.1.PrivateIpAddress")
-    if listed[0].get("Primary") is False:
-        raise errors.invalid_value("PrivateIpAddresses.1.Primary", "false", "true: the only address is the primary one")
-    return address
-
-
-def _address(call: Call, subnet: r.Subnet, wanted: str | None) -> IPv4Address:
-    network = IPv4Network(subnet.cidr_block)
-    taken = {i.private_ip_address for i in call.tx.all(r.NetworkInterface, subnet_id=subnet.id)}
-    first, last = network.network_address + FIRST_FREE, network.broadcast_address - 1
-    if wanted is None:
-        for number in range(int(first), int(last) + 1):
-            if str(IPv4Address(number)) not in taken:
-                return IPv4Address(number)
-        raise ApiError(
-            "InsufficientFreeAddressesInSubnet",
-            f"The subnet '{subnet.id}' has no free address left of {first} to {last}.",
-        )
-    try:
-        address = IPv4Address(wanted)
-    except AddressValueError:
-        raise errors.invalid_value("PrivateIpAddress", wanted, "an IPv4 address in dotted decimal form") from None
-    if address not in network:
-        raise errors.invalid_value("PrivateIpAddress", wanted, f"an address of {network}, the block of {subnet.id}")
-    if not first <= address <= last:
-        raise ApiError(
-            "InvalidParameterValue",
-            f"Address {address} is in subnet's reserved address range. Allowed PrivateIpAddress: {first} to {last}.",
-        )
-    if wanted in taken:
-        raise ApiError("InvalidIPAddress.InUse", f"Address {address} is in use.")
-    return address
 
 
 def _mac(call: Call) -> str:

@@ -69,7 +69,9 @@ def create_subnet(call: Call, request: Request) -> Response:
 
 @operation("DescribeSubnets")
 def describe_subnets(call: Call, request: Request) -> Response:
-    used = Counter(i.subnet_id for i in call.tx.all(r.NetworkInterface, account_id=call.account_id))
+    used: Counter[str] = Counter()
+    for interface in call.tx.all(r.NetworkInterface, account_id=call.account_id):
+        used[interface.subnet_id] += 1 + len(interface.secondary_addresses)
     ids = zone_ids(call.settings)
     filters: dict[str, Any] = {
         "available-ip-address-count": lambda s: _available(s, used[s.id]),
@@ -132,7 +134,7 @@ def _arn(call: Call, subnet: r.Subnet) -> str:
 
 
 def _shape(call: Call, subnet: r.Subnet, used: int, tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Any]:
-    """`used` is the number of network interfaces in the subnet."""
+    """`used` is the number of addresses that network interfaces have in the subnet."""
     return {
         "SubnetId": subnet.id,
         "SubnetArn": _arn(call, subnet),

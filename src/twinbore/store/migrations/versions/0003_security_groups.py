@@ -1,7 +1,8 @@
-"""Security groups, network ACLs and prefix lists; VPCs that are there already get their default group and ACL.
+"""Security groups, network ACLs, prefix lists, secondary addresses.
 
-Their network interfaces wear the default group from now on, as AWS's do that were made without naming one. Ids are
-made of the VPC's id, so that the same database gives the same rows.
+VPCs that are there already get their default group and ACL. Their network interfaces wear the default group from now
+on, as AWS's do that were made without naming one. Ids are made of the VPC's id, so that the same database gives the
+same rows.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ EVERYWHERE = "0.0.0.0/0"
 
 def upgrade() -> None:
     make_tables()
+    secondary = sa.Column("secondary_addresses", sa.Text(), nullable=False, server_default="[]")
+    op.add_column("network_interfaces", secondary)
     fill_tables(op.get_bind())
 
 
