@@ -10,7 +10,7 @@ import pytest
 from botocore.model import ServiceModel, Shape
 
 from tests.contract.conftest import Stage, serving
-from tests.contract.walk import example_network, example_vpn, model
+from tests.contract.walk import example_network, example_security, example_vpn, model
 from tests.contract.walk.page import page
 from tests.contract.walk.probes import probe
 from tests.contract.walk.scope import MISSING, SCOPE
@@ -20,7 +20,7 @@ from twinbore.api.differences import FILTERS, MEMBERS, reason
 from twinbore.api.operation import OPERATIONS
 from twinbore.model.settings import Quotas, Settings
 
-EXAMPLES = (example_network, example_vpn)
+EXAMPLES = (example_network, example_security, example_vpn)
 PRESENT = sorted(set(SCOPE) - MISSING)
 
 

@@ -104,6 +104,15 @@ def _interfaces(w: Walker, subnet_id: str) -> None:
         TagSpecifications=tags("network-interface", "the-eni"),
     )
     create(PrivateIpAddresses=[{"PrivateIpAddress": "10.30.1.11", "Primary": True}])
+    groups = w("DescribeSecurityGroups")["SecurityGroups"]
+    vpc_id = w("DescribeSubnets", SubnetIds=[subnet_id])["Subnets"][0]["VpcId"]
+    default = next(group["GroupId"] for group in groups if group["VpcId"] == vpc_id)
+    counted = create(Groups=[default], InterfaceType="interface", SecondaryPrivateIpAddressCount=2)
+    (shown,) = w("DescribeNetworkInterfaces", NetworkInterfaceIds=[counted])["NetworkInterfaces"]
+    assert len(shown["PrivateIpAddresses"]) == 3
+    w.effect("CreateNetworkInterface", "SecondaryPrivateIpAddressCount")
+    _addresses(w, counted)
+    _attributes(w, counted, default)
     others = [create() for _ in range(5)]
     w("DescribeNetworkInterfaces", NetworkInterfaceIds=[first])
     _wait(w, "NetworkInterfaceAvailable", NetworkInterfaceIds=[first])
@@ -119,6 +128,47 @@ def _interfaces(w: Walker, subnet_id: str) -> None:
         tx.delete(r.Port, first)
     for identifier in (first, *others):
         w("DeleteNetworkInterface", NetworkInterfaceId=identifier)
+
+
+def _addresses(w: Walker, interface_id: str) -> None:
+    added = {"NetworkInterfaceId": interface_id, "PrivateIpAddresses": ["10.30.1.77"]}
+    w("AssignPrivateIpAddresses", **added)
+    again = w("AssignPrivateIpAddresses", **added, AllowReassignment=True)
+    assert again["AssignedPrivateIpAddresses"] == []
+    assert (w.refusal("AssignPrivateIpAddresses", **added) or ("",))[0] == "InvalidIPAddress.InUse"
+    w.effect("AssignPrivateIpAddresses", "AllowReassignment")
+    chosen = w("AssignPrivateIpAddresses", NetworkInterfaceId=interface_id, SecondaryPrivateIpAddressCount=2)
+    assert len(chosen["AssignedPrivateIpAddresses"]) == 2
+    w.effect("AssignPrivateIpAddresses", "SecondaryPrivateIpAddressCount")
+    w("UnassignPrivateIpAddresses", **added)
+    (shown,) = w("DescribeNetworkInterfaces", NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+    assert "10.30.1.77" not in {address["PrivateIpAddress"] for address in shown["PrivateIpAddresses"]}
+    w.effect("UnassignPrivateIpAddresses", "PrivateIpAddresses")
+
+
+def _attributes(w: Walker, interface_id: str, group_id: str) -> None:
+    w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=interface_id, Groups=[group_id])
+    w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=interface_id, SourceDestCheck={"Value": False})
+    w("ResetNetworkInterfaceAttribute", NetworkInterfaceId=interface_id, SourceDestCheck="true")
+    with w.service.database.write() as tx:
+        interface = tx.get(r.NetworkInterface, interface_id)
+        assert interface is not None
+        tx.insert(r.Port(interface_id, interface.account_id, "namespace", "other", "eth0", interface.created_at))
+    for attribute, member in (
+        ("description", "Description"),
+        ("groupSet", "Groups"),
+        ("sourceDestCheck", "SourceDestCheck"),
+        ("attachment", "Attachment"),
+        ("associatePublicIpAddress", "AssociatePublicIpAddress"),
+    ):
+        answer = w("DescribeNetworkInterfaceAttribute", NetworkInterfaceId=interface_id, Attribute=attribute)
+        assert answer.keys() == {"NetworkInterfaceId", member}
+        if attribute == "sourceDestCheck":
+            assert answer[member] == {"Value": True}
+    w.effect("DescribeNetworkInterfaceAttribute", "Attribute")
+    w.effect("ResetNetworkInterfaceAttribute", "SourceDestCheck")
+    with w.service.database.write() as tx:
+        tx.delete(r.Port, interface_id)
 
 
 def _gateways(w: Walker, vpc_id: str) -> None:

@@ -26,6 +26,27 @@ PLACES: Final[dict[str, str]] = {
     "DescribeVpcs/cidr": "CidrBlock",
     "DescribeNetworkInterfaces/addresses.primary": "PrivateIpAddresses.Primary",
     "DescribeNetworkInterfaces/addresses.private-ip-address": "PrivateIpAddresses.PrivateIpAddress",
+    "DescribeNetworkInterfaces/group-id": "Groups.GroupId",
+    "DescribeNetworkAcls/association.association-id": "Associations.NetworkAclAssociationId",
+    "DescribeNetworkAcls/default": "IsDefault",
+    **{
+        f"DescribeNetworkAcls/entry.{name}": f"Entries.{place}"
+        for name, place in (
+            *(("cidr", "CidrBlock"), ("egress", "Egress"), ("ipv6-cidr", "Ipv6CidrBlock"), ("protocol", "Protocol")),
+            *(("icmp.code", "IcmpTypeCode.Code"), ("icmp.type", "IcmpTypeCode.Type")),
+            *(("port-range.from", "PortRange.From"), ("port-range.to", "PortRange.To")),
+            *(("rule-action", "RuleAction"), ("rule-number", "RuleNumber")),
+        )
+    },
+    **{
+        f"DescribeSecurityGroups/{prefix}ip-permission.{name}": f"IpPermissions{suffix}.{place}"
+        for prefix, suffix in (("", ""), ("egress.", "Egress"))
+        for name, place in (
+            *(("cidr", "IpRanges.CidrIp"), ("ipv6-cidr", "Ipv6Ranges.CidrIpv6"), ("protocol", "IpProtocol")),
+            *(("from-port", "FromPort"), ("to-port", "ToPort"), ("prefix-list-id", "PrefixListIds.PrefixListId")),
+            *(("group-id", "UserIdGroupPairs.GroupId"), ("user-id", "UserIdGroupPairs.UserId")),
+        )
+    },
     "DescribeVpcs/cidr-block-association.state": "CidrBlockAssociationSet.CidrBlockState.State",
     "tag-key": "Tags.Key|TagSet.Key",
 }

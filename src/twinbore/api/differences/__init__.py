@@ -16,15 +16,15 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from twinbore.api.differences import network, vpn
+from twinbore.api.differences import network, security, vpn
 
 MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
-    shape: dict(chain.from_iterable(part.MEMBERS.get(shape, {}).items() for part in (vpn, network)))
-    for shape in sorted({*vpn.MEMBERS, *network.MEMBERS})
+    shape: dict(chain.from_iterable(part.MEMBERS.get(shape, {}).items() for part in (vpn, network, security)))
+    for shape in sorted({*vpn.MEMBERS, *network.MEMBERS, *security.MEMBERS})
 }
 """Structure → member (or `Member=value`) → the reason, a sentence."""
 
-FILTERS: Final[Mapping[str, Mapping[str, str]]] = {**vpn.FILTERS, **network.FILTERS}
+FILTERS: Final[Mapping[str, Mapping[str, str]]] = {**vpn.FILTERS, **network.FILTERS, **security.FILTERS}
 """Operation → filter that nothing can match → the reason."""
 
 

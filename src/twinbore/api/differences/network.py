@@ -30,7 +30,6 @@ NO_GROUPS_OF_ZONES: Final = "there are no local and wavelength zones: every zone
 NO_MESSAGES: Final = "zones are always available, so that there is nothing to say of them"
 NO_ENA: Final = "network interfaces here are not ENA devices: leave it out"
 NO_TRACKING: Final = "the times of connection tracking are the host's (`sysctl net.netfilter`): leave it out"
-NO_GROUPS: Final = "there are no security groups"
 
 _ROUTE_TARGETS: Final = {
     "CarrierGatewayId": NO_CARRIER,
@@ -43,9 +42,15 @@ _ROUTE_TARGETS: Final = {
     "TransitGatewayId": TRANSIT_GATEWAYS,
     "VpcPeeringConnectionId": NO_PEERING,
 }
-_DESTINATIONS: Final = {"DestinationIpv6CidrBlock": IPV6, "DestinationPrefixListId": "there are no prefix lists"}
+NO_PREFIX_LIST_ROUTES: Final = "prefix lists are for security groups only: make a route for each block"
+_DESTINATIONS: Final = {"DestinationIpv6CidrBlock": IPV6, "DestinationPrefixListId": NO_PREFIX_LIST_ROUTES}
 
 MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "AssignPrivateIpAddressesRequest": {
+        "Ipv4PrefixCount": NO_PREFIX_DELEGATION,
+        "Ipv4Prefixes": NO_PREFIX_DELEGATION,
+    },
+    "AssignPrivateIpAddressesResult": {"AssignedIpv4Prefixes": NO_PREFIX_DELEGATION},
     "AssociateRouteTableRequest": {"GatewayId": NO_EDGE, "PublicIpv4Pool": NO_ELASTIC},
     "AvailabilityZone": {
         "Geography": NO_GROUPS_OF_ZONES,
@@ -58,8 +63,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
     "CreateNetworkInterfaceRequest": {
         "ConnectionTrackingSpecification": NO_TRACKING,
         "EnablePrimaryIpv6": IPV6,
-        "Groups": NO_GROUPS,
-        "InterfaceType": "there is one type of network interface, `interface`: leave it out",
+        "InterfaceType=*": "there is one type of network interface, `interface`",
         "Ipv4PrefixCount": NO_PREFIX_DELEGATION,
         "Ipv4Prefixes": NO_PREFIX_DELEGATION,
         "Ipv6AddressCount": IPV6,
@@ -67,7 +71,6 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "Ipv6PrefixCount": IPV6,
         "Ipv6Prefixes": IPV6,
         "Operator": NO_OPERATORS,
-        "SecondaryPrivateIpAddressCount": "a network interface has one address: make another one",
     },
     "CreateRouteRequest": {**_ROUTE_TARGETS, **_DESTINATIONS, "VpcEndpointId": NO_ENDPOINTS},
     "CreateSubnetRequest": {
@@ -101,7 +104,6 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "ConnectionTrackingSpecification": NO_TRACKING,
         "EnaSrdSpecification": NO_ENA,
         "EnablePrimaryIpv6": IPV6,
-        "Groups": NO_GROUPS,
     },
     "ModifySubnetAttributeRequest": {
         "AssignIpv6AddressOnCreation": IPV6,
@@ -119,7 +121,6 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "Association": NO_ELASTIC,
         "ConnectionTrackingConfiguration": NO_TRACKING,
         "DenyAllIgwTraffic": NO_BLOCKING,
-        "Groups": NO_GROUPS,
         "Ipv4Prefixes": NO_PREFIX_DELEGATION,
         "Ipv6Address": IPV6,
         "Ipv6Addresses": IPV6,
@@ -169,6 +170,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "EncryptionControl": NO_ENCRYPTION_CONTROL,
         "Ipv6CidrBlockAssociationSet": IPV6,
     },
+    "UnassignPrivateIpAddressesRequest": {"Ipv4Prefixes": NO_PREFIX_DELEGATION},
     "VpcCidrBlockState": {"StatusMessage": ALWAYS_SUCCEEDS},
 }
 
@@ -189,7 +191,6 @@ FILTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "association.public-ip": NO_ELASTIC,
         "attachment.device-index": NO_INSTANCES,
         "attachment.instance-id": NO_INSTANCES,
-        "group-id": NO_GROUPS,
         "ipv6-addresses.ipv6-address": IPV6,
         "operator.principal": NO_OPERATORS,
         "private-dns-name": NO_NAMES,
@@ -198,7 +199,7 @@ FILTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "DescribeRouteTables": {
         "association.gateway-id": NO_EDGE,
         "route.destination-ipv6-cidr-block": IPV6,
-        "route.destination-prefix-list-id": "there are no prefix lists",
+        "route.destination-prefix-list-id": NO_PREFIX_LIST_ROUTES,
         "route.egress-only-internet-gateway-id": IPV6,
         "route.instance-id": NO_INSTANCES,
         "route.nat-gateway-id": NO_NAT,

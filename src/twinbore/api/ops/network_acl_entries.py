@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.errors import ApiError
+from twinbore.api.members import read_all
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import permission_fields as fields
 from twinbore.api.ops.common import lookup
@@ -113,6 +114,8 @@ def _requested(acl: s.NetworkAcl, request: Request) -> s.NetworkAclEntry:
     icmp = protocol == ICMP or (protocol == ICMPV6 and ipv6 is not None)
     kind, code = _pair(request, "IcmpTypeCode", "icmp") if icmp else (None, None)
     first, last = _pair(request, "PortRange", name) if name in ("tcp", "udp") else (None, None)
+    for member in PAIRS:
+        read_all(request.get(member))  # AWS documents that other protocols' have no meaning
     return s.NetworkAclEntry(
         id=_id(acl, egress, number),
         account_id=acl.account_id,

@@ -30,6 +30,7 @@ from twinbore.api.ops.common import (
     tag_sets,
 )
 from twinbore.api.ops.network_acl_entries import allow_everything, entry_shape, last_entries
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.model import resources as r
 from twinbore.model import security as s
 
@@ -41,6 +42,7 @@ Associations = Mapping[str, list[s.NetworkAclAssociation]]
 @operation("CreateNetworkAcl")
 def create_network_acl(call: Call, request: Request) -> Response:
     vpc = lookup(call, r.Vpc, "vpc", request["VpcId"])
+    requested_tags(request, RESOURCE_TYPE)
     acl_id = id_of_request(call, request, RESOURCE_TYPE)
     acl = call.tx.get(s.NetworkAcl, acl_id)
     if acl is not None and acl.vpc_id != vpc.id:

@@ -31,6 +31,7 @@ from twinbore.api.ops.common import (
     tag_on_create,
     tag_sets,
 )
+from twinbore.api.ops.tagging import requested_tags
 from twinbore.model import security as s
 
 RESOURCE_TYPE: Final = "prefix-list"
@@ -50,6 +51,7 @@ def create_managed_prefix_list(call: Call, request: Request) -> Response:
         raise errors.invalid_value("AddressFamily", family, " or ".join(FAMILIES))
     check_size(call, size)
     check_count(request, "Entries")
+    requested_tags(request, RESOURCE_TYPE)
     entries = requested_entries(family, "Entry", request.get("Entries") or [])
     made = s.PrefixList(
         id=id_of_request(call, request, RESOURCE_TYPE),
@@ -121,7 +123,7 @@ def describe_prefix_lists(_call: Call, request: Request) -> Response:
         "prefix-list-id": lambda p: p["PrefixListId"],
         "prefix-list-name": lambda p: p["PrefixListName"],
     }
-    return paginate(request, filtered([], request, names), "PrefixLists", smallest_page=1)
+    return paginate(request, filtered([], request, names), "PrefixLists")
 
 
 def users_of(call: Call, prefix_list: s.PrefixList) -> list[str]:

@@ -22,9 +22,7 @@ def default_vpc_id(call: Call) -> str:
     for vpc in call.tx.all(r.Vpc, account_id=call.account_id):
         if getattr(vpc, "is_default", False):
             return vpc.id
-    raise ApiError(
-        "VPCIdNotSpecified", "No default VPC for this user: specify VpcId, or a security group by GroupId, not by name."
-    )
+    raise ApiError("VPCIdNotSpecified", "No default VPC for this user: specify VpcId, or GroupId instead of GroupName.")
 
 
 def group_named(call: Call, name: str) -> s.SecurityGroup:

@@ -108,8 +108,8 @@ def _required(place: Mapping[str, Any], member: str, path: str) -> str:
     return value
 
 
-def _group_of_pair(call: Call, group: s.SecurityGroup, path: str, pair: Mapping[str, Any]) -> str:
-    refuse_others(dict(pair), "Description", "UserId", "GroupName", "GroupId", "VpcId")
+def _group_of_pair(call: Call, group: s.SecurityGroup, path: str, pair: dict[str, Any]) -> str:
+    refuse_others(pair, "Description", "UserId", "GroupName", "GroupId")
     group_id, name = pair.get("GroupId"), pair.get("GroupName")
     if group_id is not None and name is not None:
         raise errors.combination(f"The parameters {path}.GroupId and {path}.GroupName cannot be used together.")
@@ -119,7 +119,7 @@ def _group_of_pair(call: Call, group: s.SecurityGroup, path: str, pair: Mapping[
         found = referenced_group(call, group, group_id)
     else:
         raise errors.missing_parameter(f"{path}.GroupId")
-    if pair.get("UserId", found.account_id) != found.account_id or pair.get("VpcId", found.vpc_id) != found.vpc_id:
+    if pair.get("UserId", found.account_id) != found.account_id:
         raise errors.not_found("security-group", found.id)
     return found.id
 

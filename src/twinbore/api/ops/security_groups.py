@@ -87,7 +87,7 @@ def _new(call: Call, vpc: r.Vpc, name: str, description: str) -> s.SecurityGroup
 def describe_security_groups(call: Call, request: Request) -> Response:
     named = [group_named(call, name).id for name in request.get("GroupNames") or []]
     if named:
-        request = request | {"GroupIds": [*(request.get("GroupIds") or []), *named]}
+        request["GroupIds"] = [*(request.get("GroupIds") or []), *named]
     rules: defaultdict[str, list[s.SecurityGroupRule]] = defaultdict(list)
     for rule in call.tx.all(s.SecurityGroupRule, account_id=call.account_id):
         rules[rule.group_id].append(rule)
