@@ -284,27 +284,24 @@ def test_replacing_a_route(service: Service, ec2: Any) -> None:
     table_id, igw = table(ec2, vpc_id), internet_gateway(ec2, vpc_id)
     eni = ec2.create_network_interface(SubnetId=subnet(ec2, vpc_id))["NetworkInterface"]["NetworkInterfaceId"]
     default = {"RouteTableId": table_id, "DestinationCidrBlock": "0.0.0.0/0"}
-    with refused(service, "InvalidRoute.NotFound", "0.0.0.0/0", table_id):
+    missing = "There is no route defined for '0.0.0.0/0' in the route table. Use CreateRoute instead."
+    with refused(service, "InvalidParameterValue", missing):
         ec2.replace_route(**default, GatewayId=igw)
     ec2.create_route(**default, GatewayId=igw)
     ec2.replace_route(**default, NetworkInterfaceId=eni)
     assert routes(ec2, table_id)[1][1] == eni
     ec2.replace_route(**default, GatewayId=igw)
     assert routes(ec2, table_id)[1][1] == igw
-    with refused(service, "InvalidParameterValue", "local route 10.0.0.0/16"):
-        ec2.replace_route(RouteTableId=table_id, DestinationCidrBlock="10.0.0.0/16", NetworkInterfaceId=eni)
-    with refused(service, "UnsupportedOperation", "LocalTarget"):
+    with refused(service, "InvalidParameterValue", "LocalTarget"):
         ec2.replace_route(**default, LocalTarget=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"DestinationCidrBlock": "172.16.0.1/12"}, "InvalidParameterValue", ("172.16.0.1/12", "172.16.0.0/12")),
         ({"DestinationCidrBlock": "everything"}, "InvalidParameterValue", ("DestinationCidrBlock", "everything")),
-        ({"DestinationCidrBlock": "10.0.0.0/16"}, "RouteAlreadyExists", ("10.0.0.0/16",)),
-        ({"DestinationCidrBlock": "10.0.7.0/24"}, "InvalidParameterValue", ("10.0.7.0/24", "10.0.0.0/16")),
-        ({"DestinationCidrBlock": "9.0.0.0/8"}, "RouteAlreadyExists", ("The route identified by 9.0.0.0/8",)),
+        ({"DestinationCidrBlock": "10.0.0.0/16"}, "InvalidParameterValue", ("10.0.0.0/16", "only an interface")),
+        ({"DestinationCidrBlock": "10.0.7.0/24"}, "InvalidParameterValue", ("10.0.7.0/24", "only an interface")),
         ({"DestinationCidrBlock": None}, "MissingParameter", ("DestinationCidrBlock",)),
         (
             {"DestinationCidrBlock": None, "DestinationIpv6CidrBlock": "::/0"},
@@ -313,11 +310,29 @@ def test_replacing_a_route(service: Service, ec2: Any) -> None:
         ),
         ({"GatewayId": None}, "MissingParameter", ("GatewayId", "NetworkInterfaceId")),
         ({"NetworkInterfaceId": "eni-0123456789abcdef0"}, "InvalidParameterCombination", ("GatewayId",)),
-        ({"GatewayId": None, "NatGatewayId": "nat-1"}, "UnsupportedOperation", ("NatGatewayId",)),
+        (
+            {"DestinationCidrBlock": None, "DestinationPrefixListId": "pl-0123456789abcdef0"},
+            "UnsupportedOperation",
+            ("DestinationPrefixListId", "DestinationCidrBlock"),
+        ),
+        ({"GatewayId": None, "CarrierGatewayId": "cagw-1"}, "UnsupportedOperation", ("CarrierGatewayId",)),
+        ({"GatewayId": None, "CoreNetworkArn": "arn:aws:x"}, "UnsupportedOperation", ("CoreNetworkArn",)),
+        (
+            {"GatewayId": None, "EgressOnlyInternetGatewayId": "eigw-1"},
+            "UnsupportedOperation",
+            ("EgressOnlyInternetGatewayId",),
+        ),
+        ({"GatewayId": None, "InstanceId": "i-1"}, "UnsupportedOperation", ("InstanceId", "NetworkInterfaceId")),
+        ({"GatewayId": None, "LocalGatewayId": "lgw-1"}, "UnsupportedOperation", ("LocalGatewayId",)),
+        ({"GatewayId": None, "NatGatewayId": "nat-1"}, "UnsupportedOperation", ("NatGatewayId", "GatewayId")),
+        ({"GatewayId": None, "OdbNetworkArn": "arn:aws:x"}, "UnsupportedOperation", ("OdbNetworkArn",)),
+        ({"GatewayId": None, "TransitGatewayId": "tgw-1"}, "UnsupportedOperation", ("TransitGatewayId",)),
+        ({"GatewayId": None, "VpcEndpointId": "vpce-1"}, "UnsupportedOperation", ("VpcEndpointId",)),
+        ({"GatewayId": None, "VpcPeeringConnectionId": "pcx-1"}, "UnsupportedOperation", ("VpcPeeringConnectionId",)),
         ({"GatewayId": "igw-0123456789abcdef0"}, "InvalidGatewayID.NotFound", ("igw-0123456789abcdef0",)),
         ({"GatewayId": "vgw-0123456789abcdef0"}, "InvalidGatewayID.NotFound", ("vgw-0123456789abcdef0",)),
         ({"GatewayId": "igw"}, "InvalidGatewayID.Malformed", ("igw-...", "vgw-...")),
-        ({"GatewayId": "local"}, "InvalidParameterValue", ("GatewayId", "local")),
+        ({"GatewayId": "local"}, "InvalidGatewayID.NotFound", ("The gateway ID 'local' does not exist",)),
         (
             {"GatewayId": None, "NetworkInterfaceId": "eni-0123456789abcdef0"},
             "InvalidNetworkInterfaceID.NotFound",
@@ -347,6 +362,28 @@ def test_a_route_that_cannot_be_made(
         ec2.create_route(**{key: value for key, value in (request | changes).items() if value is not None})
 
 
+def test_host_bits_of_destinations_are_cleared(ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    table_id, igw = table(ec2, vpc_id), internet_gateway(ec2, vpc_id)
+    ec2.create_route(RouteTableId=table_id, DestinationCidrBlock="172.16.9.1/12", GatewayId=igw)
+    assert routes(ec2, table_id)[1][0] == "172.16.0.0/12"
+    ec2.delete_route(RouteTableId=table_id, DestinationCidrBlock="172.16.0.9/12")
+    assert routes(ec2, table_id) == [LOCAL]
+
+
+def test_the_same_route_again_changes_nothing_and_another_target_is_refused(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    table_id, igw = table(ec2, vpc_id), internet_gateway(ec2, vpc_id)
+    eni = ec2.create_network_interface(SubnetId=subnet(ec2, vpc_id))["NetworkInterface"]["NetworkInterfaceId"]
+    route = {"RouteTableId": table_id, "DestinationCidrBlock": "9.0.0.0/8"}
+    ec2.create_route(**route, GatewayId=igw)
+    before = service.dump()
+    assert ec2.create_route(**route, GatewayId=igw)["Return"] is True
+    assert service.dump() == before
+    with refused(service, "RouteAlreadyExists", "The route identified by 9.0.0.0/8 already exists."):
+        ec2.create_route(**route, NetworkInterfaceId=eni)
+
+
 def test_targets_of_another_vpc_or_of_none(service: Service, ec2: Any) -> None:
     here, there = vpc(ec2), vpc(ec2)
     table_id = table(ec2, here)
@@ -370,7 +407,7 @@ def test_a_route_that_is_not_there(service: Service, ec2: Any) -> None:
         service, "InvalidRoute.NotFound", f"no route with destination-cidr-block 9.0.0.0/8 in route table {table_id}"
     ):
         ec2.delete_route(RouteTableId=table_id, DestinationCidrBlock="9.0.0.0/8")
-    with refused(service, "InvalidParameterValue", "local route 10.0.0.0/16", "cannot be removed"):
+    with refused(service, "InvalidParameterValue", f"cannot remove local route 10.0.0.0/16 in route table {table_id}"):
         ec2.delete_route(RouteTableId=table_id, DestinationCidrBlock="10.0.0.0/16")
     with refused(service, "MissingParameter", "DestinationCidrBlock"):
         ec2.delete_route(RouteTableId=table_id)
@@ -412,7 +449,9 @@ class TestQuotas:
 
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(quotas=Quotas(route_tables_per_vpc=2, routes_per_route_table=1))
+        return Settings(
+            quotas=Quotas(route_tables_per_vpc=2, routes_per_route_table=1, propagated_routes_per_route_table=2)
+        )
 
     def test_they_are_kept(self, service: Service, ec2: Any) -> None:
         vpc_id = vpc(ec2)
@@ -422,3 +461,12 @@ class TestQuotas:
         ec2.create_route(RouteTableId=table_id, DestinationCidrBlock="9.0.0.0/8", GatewayId=igw)
         with refused(service, "RouteLimitExceeded", table_id, "1"):
             ec2.create_route(RouteTableId=table_id, DestinationCidrBlock="8.0.0.0/8", GatewayId=igw)
+
+    def test_a_table_takes_so_many_propagated_routes_and_the_default_route_first(
+        self, service: Service, ec2: Any
+    ) -> None:
+        vpc_id = vpc(ec2)
+        table_id, vgw = table(ec2, vpc_id), attached_vpn_gateway(service, ec2, vpc_id)
+        ec2.enable_vgw_route_propagation(RouteTableId=table_id, GatewayId=vgw)
+        learn(service, vgw, "9.0.0.0/8", "8.0.0.0/8", "0.0.0.0/0")
+        assert [route[0] for route in routes(ec2, table_id)] == ["10.0.0.0/16", "0.0.0.0/0", "8.0.0.0/8"]

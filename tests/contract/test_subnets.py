@@ -42,6 +42,7 @@ def test_a_subnet_from_create_to_delete(service: Service, ec2: Any) -> None:
         "AssignIpv6AddressOnCreation": False,
         "EnableDns64": False,
         "Ipv6Native": False,
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "Ipv6CidrBlockAssociationSet": [],
         "PrivateDnsNameOptionsOnLaunch": {
             "HostnameType": "ip-name",
@@ -79,7 +80,6 @@ def test_the_whole_vpc_may_be_one_subnet(ec2: Any) -> None:
         ({"CidrBlock": "10.0.1.0/24"}, "InvalidSubnet.Conflict", ("10.0.1.0/24", "subnet-")),
         ({"CidrBlock": "10.0.0.0/22"}, "InvalidSubnet.Conflict", ("10.0.0.0/22", "10.0.1.0/24")),
         ({"CidrBlock": "10.0.1.16/28"}, "InvalidSubnet.Conflict", ("10.0.1.16/28",)),
-        ({"CidrBlock": "10.0.2.1/24"}, "InvalidParameterValue", ("CidrBlock", "10.0.2.1/24", "10.0.2.0/24")),
         ({"CidrBlock": "ten"}, "InvalidParameterValue", ("CidrBlock", "ten")),
         ({"AvailabilityZone": "us-east-1z"}, "InvalidParameterValue", ("us-east-1z", "us-east-1a, us-east-1b")),
         ({"AvailabilityZoneId": "use1-az9"}, "InvalidParameterValue", ("use1-az9", "use1-az1")),
@@ -101,6 +101,11 @@ def test_a_subnet_that_cannot_be_made(
     subnet(ec2, vpc_id)
     with refused(service, code, *words):
         ec2.create_subnet(**({"VpcId": vpc_id, "CidrBlock": "10.0.8.0/24"} | changes))
+
+
+def test_host_bits_are_cleared(ec2: Any) -> None:
+    made = ec2.create_subnet(VpcId=vpc(ec2), CidrBlock="10.0.2.1/24")["Subnet"]
+    assert made["CidrBlock"] == "10.0.2.0/24"
 
 
 def test_a_block_is_needed(service: Service, ec2: Any) -> None:
@@ -153,8 +158,27 @@ def test_attributes(service: Service, ec2: Any) -> None:
     ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
     assert ec2.describe_subnets()["Subnets"][0]["MapPublicIpOnLaunch"]
     ec2.modify_subnet_attribute(SubnetId=subnet_id, AssignIpv6AddressOnCreation={"Value": False})
-    with refused(service, "UnsupportedOperation", "EnableDns64"):
-        ec2.modify_subnet_attribute(SubnetId=subnet_id, EnableDns64={"Value": True})
+    ec2.modify_subnet_attribute(SubnetId=subnet_id, PrivateDnsHostnameTypeOnLaunch="ip-name")
+    yes = {"Value": True}
+    for name, value in {
+        "AssignIpv6AddressOnCreation": yes,
+        "CustomerOwnedIpv4Pool": "ipv4pool-coip-0123456789abcdef0",
+        "DisableLniAtDeviceIndex": yes,
+        "EnableDns64": yes,
+        "EnableLniAtDeviceIndex": 1,
+        "EnableResourceNameDnsAAAARecordOnLaunch": yes,
+        "EnableResourceNameDnsARecordOnLaunch": yes,
+        "MapCustomerOwnedIpOnLaunch": yes,
+        "PrivateDnsHostnameTypeOnLaunch": "resource-name",
+    }.items():
+        with refused(service, "UnsupportedOperation", name):
+            ec2.modify_subnet_attribute(SubnetId=subnet_id, **{name: value})
+    with refused(service, "InvalidParameterValue", "PrivateDnsHostnameTypeOnLaunch", "colour", "resource-name"):
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, PrivateDnsHostnameTypeOnLaunch="colour")
+    with refused(service, "InvalidParameterCombination", "EnableDns64, MapPublicIpOnLaunch"):
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch=yes, EnableDns64=yes)
+    with refused(service, "InvalidParameterCombination", "none"):
+        ec2.modify_subnet_attribute(SubnetId=subnet_id)
 
 
 @pytest.mark.parametrize(

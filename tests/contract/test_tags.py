@@ -103,8 +103,9 @@ def test_a_tag_is_replaced_and_deleted(ec2: Any) -> None:
         ({"Key": "aws:name", "Value": "x"}, "InvalidParameterValue", ("aws:", "reserved")),
         ({"Key": "k" * 129, "Value": "x"}, "InvalidParameterValue", ("128",)),
         ({"Key": "k", "Value": "v" * 257}, "InvalidParameterValue", ("256",)),
-        ({"Value": "x"}, "MissingParameter", ("Tag.Key",)),
-        ({"Key": "", "Value": "x"}, "MissingParameter", ("Tag.Key",)),
+        ({"Value": "x"}, "InvalidTagKey.Malformed", ("Tag.Key", "empty")),
+        ({"Key": "", "Value": "x"}, "InvalidTagKey.Malformed", ("Tag.Key", "empty")),
+        ({"Key": "good", "Value": "two"}, "InvalidParameterValue", ("Duplicate tag key 'good'",)),
         ({"Key": "twinbore:bfd", "Value": "on"}, "InvalidParameterValue", ("twinbore:bfd",)),
     ],
 )

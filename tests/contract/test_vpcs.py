@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -26,9 +27,10 @@ def test_a_vpc_from_create_to_delete(service: Service, ec2: Any) -> None:
         "OwnerId": owner,
         "State": "pending",
         "CidrBlock": "10.0.0.0/16",
-        "DhcpOptionsId": "default",
+        "DhcpOptionsId": made["DhcpOptionsId"],
         "InstanceTenancy": "default",
         "IsDefault": False,
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "Ipv6CidrBlockAssociationSet": [],
         "CidrBlockAssociationSet": [
             {
@@ -40,6 +42,7 @@ def test_a_vpc_from_create_to_delete(service: Service, ec2: Any) -> None:
         "Tags": [{"Key": "Name", "Value": "a"}],
     }
     assert made == expected
+    assert re.fullmatch("dopt-[0-9a-f]{17}", made["DhcpOptionsId"])
     assert len(vpc_id) == len("vpc-") + 17
     assert len(owner) == 12
     assert ec2.describe_vpcs()["Vpcs"] == [expected]
@@ -78,7 +81,6 @@ def test_blocks_that_a_vpc_may_have(ec2: Any, block: str) -> None:
         ({"CidrBlock": "169.254.0.0/16"}, "InvalidVpc.Range", ("169.254.0.0/16",)),
         ({"CidrBlock": "127.1.0.0/16"}, "InvalidVpc.Range", ("127.0.0.0/8",)),
         ({"CidrBlock": "239.0.0.0/16"}, "InvalidVpc.Range", ("224.0.0.0/3",)),
-        ({"CidrBlock": "10.0.0.1/16"}, "InvalidParameterValue", ("CidrBlock", "10.0.0.1/16", "10.0.0.0/16")),
         ({"CidrBlock": "10.0.0.0"}, "InvalidParameterValue", ("CidrBlock", "10.0.0.0/16")),
         ({"CidrBlock": "10.0.0.0/016"}, "InvalidParameterValue", ("10.0.0.0/016",)),
         ({"CidrBlock": "10.0.0.0/255.255.0.0"}, "InvalidParameterValue", ("10.0.0.0/255.255.0.0",)),
@@ -109,6 +111,10 @@ def test_a_vpc_that_cannot_be_made(
 ) -> None:
     with refused(service, code, *words):
         ec2.create_vpc(**request_)
+
+
+def test_host_bits_are_cleared(ec2: Any) -> None:
+    assert ec2.create_vpc(CidrBlock="100.68.0.18/18")["Vpc"]["CidrBlock"] == "100.68.0.0/18"
 
 
 def test_what_is_false_or_empty_is_as_if_left_out(ec2: Any) -> None:
@@ -235,8 +241,20 @@ def test_attributes_that_cannot_be_changed_so(service: Service, ec2: Any) -> Non
         ec2.modify_vpc_attribute(VpcId=vpc_id)
     with refused(service, "UnsupportedOperation", "EnableNetworkAddressUsageMetrics"):
         ec2.modify_vpc_attribute(VpcId=vpc_id, EnableNetworkAddressUsageMetrics=yes)
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsSupport={"Value": False})
+    with refused(service, "InvalidParameterValue", "EnableDnsHostnames", "EnableDnsSupport"):
+        ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames=yes)
     with refused(service, "InvalidParameterValue", "Attribute", "colour", "enableDnsSupport"):
         ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="colour")
+
+
+def test_tenancy(service: Service, ec2: Any) -> None:
+    vpc_id = vpc(ec2)
+    assert ec2.modify_vpc_tenancy(VpcId=vpc_id, InstanceTenancy="default")["ReturnValue"] is True
+    with refused(service, "InvalidParameterValue", "InstanceTenancy", "dedicated", "default"):
+        ec2.modify_vpc_tenancy(VpcId=vpc_id, InstanceTenancy="dedicated")
+    with refused(service, "InvalidVpcID.NotFound"):
+        ec2.modify_vpc_tenancy(VpcId=UNKNOWN, InstanceTenancy="default")
 
 
 @pytest.mark.parametrize(
@@ -247,7 +265,9 @@ def test_attributes_that_cannot_be_changed_so(service: Service, ec2: Any) -> Non
         ("cidr", ["10.?.0.0/16", "192.168.0.0/24"], [0, 1, 2]),
         ("cidr-block-association.cidr-block", ["192.168.0.0/24"], [2]),
         ("cidr-block-association.state", ["associated"], [0, 1, 2]),
-        ("dhcp-options-id", ["default"], [0, 1, 2]),
+        ("cidr-block", ["10.0.0.0/16"], [0]),
+        ("dhcp-options-id", ["dopt-*"], [0, 1, 2]),
+        ("dhcp-options-id", ["default"], []),
         ("is-default", ["false"], [0, 1, 2]),
         ("isDefault", ["true"], []),
         ("state", ["pending"], [0, 1, 2]),

@@ -16,6 +16,7 @@ def test_the_region(service: Service, ec2: Any) -> None:
         "RegionName": "us-east-1",
         "Endpoint": service.settings.listen,
         "OptInStatus": "opt-in-not-required",
+        "Geography": [],
     }
     assert ec2.describe_regions()["Regions"] == [expected]
     assert ec2.describe_regions(RegionNames=["us-east-1"], AllRegions=True)["Regions"] == [expected]
@@ -39,7 +40,10 @@ def test_the_zones(service: Service, ec2: Any) -> None:
         "RegionName": "us-east-1",
         "ZoneName": "us-east-1a",
         "ZoneId": "use1-az1",
-        "GroupName": "us-east-1",
+        "GroupName": "us-east-1-zg-1",
+        "GroupLongName": "US East (N. Virginia) 1",
+        "Geography": [],
+        "SubGeography": [],
         "NetworkBorderGroup": "us-east-1",
         "ZoneType": "availability-zone",
     }
@@ -54,7 +58,8 @@ def test_the_zones(service: Service, ec2: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "count"),
     [
-        ("group-name", "us-east-1", 3),
+        ("group-name", "us-east-1-zg-1", 3),
+        ("group-long-name", "US East*", 3),
         ("message", "*", 0),
         ("opt-in-status", "opt-in-not-required", 3),
         ("region-name", "us-east-1", 3),

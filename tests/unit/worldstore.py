@@ -31,6 +31,7 @@ def fill(opened: Database, world: Snapshot | None = None) -> None:
     world = world or sample.world()
     with opened.write() as tx:
         tx.insert(r.Account(sample.ACCOUNT, sample.NOW), *world.vpcs, *world.subnets, *world.route_tables)
+        tx.insert(*world.vpc_cidr_blocks)
         tx.insert(*world.associations, *world.static_routes, *world.vpn_gateways, *world.propagations)
         tx.insert(*world.network_interfaces, *world.ports, *world.customer_gateways, *world.attachments)
         tx.insert(*world.connections, *world.tunnels, *world.vpn_static_routes, *world.telemetry, *world.gateway_routes)

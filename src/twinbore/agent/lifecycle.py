@@ -10,7 +10,7 @@ its tunnels (`TunnelTelemetry.failure`), and a change that put it right must not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,15 +18,19 @@ from twinbore.model import resources as r
 from twinbore.model.observed import Failure
 from twinbore.model.snapshot import Snapshot
 from twinbore.model.states import (
+    ASSOCIATED,
+    ASSOCIATING,
     ATTACHED,
     ATTACHING,
     ATTACHMENT,
     AVAILABLE,
+    CIDR_BLOCK,
     CONNECTION,
     DELETED,
     DELETING,
     DETACHED,
     DETACHING,
+    DISASSOCIATING,
     MODIFYING,
     PENDING,
     RESOURCE,
@@ -35,8 +39,12 @@ from twinbore.model.states import (
 )
 from twinbore.store.database import Transaction
 
-_TABLES: Final[dict[type, Transitions]] = {r.VpnGatewayAttachment: ATTACHMENT, r.VpnConnection: CONNECTION}
-"""State machines of what does not move as most resources do."""
+_TABLES: Final[Mapping[type, Transitions]] = {
+    r.VpnGatewayAttachment: ATTACHMENT,
+    r.VpnConnection: CONNECTION,
+    r.VpcCidrBlock: CIDR_BLOCK,
+}
+"""State machines of the resources that do not have the usual one."""
 
 
 def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], now: datetime) -> list[str]:
@@ -47,6 +55,14 @@ def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], no
     for row in creatable:
         if row.state == PENDING and row.id not in held:
             steps += _advance(tx, row, AVAILABLE)
+    for block in applied.vpc_cidr_blocks:
+        if block.vpc_id in held:
+            continue
+        if block.state == ASSOCIATING:
+            steps += _advance(tx, block, ASSOCIATED)
+        elif block.state == DISASSOCIATING:
+            tx.delete(r.VpcCidrBlock, block.id)
+            steps.append(f"{block.cidr_block} is no block of {block.vpc_id} any more")
     for attachment in applied.attachments:
         if held.isdisjoint({attachment.id, attachment.vpc_id}):
             target = {ATTACHING: ATTACHED, DETACHING: DETACHED}.get(attachment.state)
@@ -75,9 +91,10 @@ def settle(tx: Transaction, applied: Snapshot, failures: Collection[Failure], no
 
 def needs_settling(snapshot: Snapshot) -> bool:
     """Whether any row of `snapshot` waits for a step."""
-    waiting = {PENDING, MODIFYING, DELETING, ATTACHING, DETACHING}
+    waiting = {PENDING, MODIFYING, DELETING, ATTACHING, DETACHING, ASSOCIATING, DISASSOCIATING}
     rows: Iterable[Any] = (
         *snapshot.vpcs,
+        *snapshot.vpc_cidr_blocks,
         *snapshot.subnets,
         *snapshot.vpn_gateways,
         *snapshot.connections,

@@ -6,8 +6,8 @@
 * What a client sends is done or refused: a member that the operation has not read is refused by name when the rest has
   succeeded, and undoes it (see `members`).
 * An action that AWS has and Twinbore has not is refused by name, with one exception: a listing (Describe..., with
-  lists and nothing else in its answer) is answered with empty lists. Tools list what they do not use on their way, and
-  of all those resources there is in truth none.
+  lists and nothing else in its answer) is answered with empty lists, or with NotFound for an id (see `missing`). Tools
+  list what they do not use on their way, and of all those resources there is in truth none.
 
 References: EC2 API reference, "Actions", "Common error types".
 """
@@ -24,6 +24,7 @@ import twinbore.api.ops  # noqa: F401 - registers the operations
 from twinbore.api import codec, differences, errors
 from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
+from twinbore.api.missing import refuse_ids
 from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness, Request, Response
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database
@@ -81,7 +82,8 @@ def empty_listing(operation_model: OperationModel) -> Operation:
         raise errors.unsupported(_why_not(operation_model.name))
 
     def nothing(_call: Call, request: Request) -> Response:
-        read_all(request)  # whatever is asked about what does not exist
+        refuse_ids(request)
+        read_all(request)  # whatever else is asked about what does not exist
         return {name: [] for name in lists}
 
     return nothing

@@ -29,6 +29,11 @@ class ApiError(Exception):
 
 NOT_FOUND: Final[dict[str, tuple[str, str]]] = {
     "vpc": ("InvalidVpcID.NotFound", "The vpc ID '{}' does not exist"),
+    "vpc-cidr-block-association": (
+        "InvalidVpcCidrBlockAssociationID.NotFound",
+        "The vpc CIDR block association ID '{}' does not exist",
+    ),
+    "dhcp-options": ("InvalidDhcpOptionsID.NotFound", "The dhcpOptions ID '{}' does not exist"),
     "subnet": ("InvalidSubnetID.NotFound", "The subnet ID '{}' does not exist"),
     "route-table": ("InvalidRouteTableID.NotFound", "The routeTable ID '{}' does not exist"),
     "route-table-association": ("InvalidAssociationID.NotFound", "The association ID '{}' does not exist"),
@@ -47,6 +52,8 @@ NOT_FOUND: Final[dict[str, tuple[str, str]]] = {
 
 MALFORMED: Final[dict[str, str]] = {
     "vpc": "InvalidVpcID.Malformed",
+    "vpc-cidr-block-association": "InvalidVpcCidrBlockAssociationID.Malformed",
+    "dhcp-options": "InvalidDhcpOptionsId.Malformed",
     "subnet": "InvalidSubnetID.Malformed",
     "route-table": "InvalidRouteTableId.Malformed",
     "route-table-association": "InvalidAssociationID.Malformed",

@@ -52,7 +52,7 @@ def build_engines(settings: Settings, paths: Paths, touch: Callable[[str], None]
     Raises `EngineError` when a program or a privilege is missing.
     """
     if settings.engines == "fake":
-        return _fakes(touch), HostFacts(encapsulate=True, bgp_import_limit=settings.bgp_import_limit)
+        return _fakes(touch), _facts(settings, encapsulate=True)
     ipsec_directory = paths.run / "ipsec"
     xfrm_socket = ipsec_directory / "run" / "xfrm.sock"
     common: dict[str, Any] = {"underlay": settings.underlay}
@@ -81,7 +81,15 @@ def build_engines(settings: Settings, paths: Paths, touch: Callable[[str], None]
             **common,
         ),
     )
-    return engines, HostFacts(encapsulate=user, bgp_import_limit=settings.bgp_import_limit)
+    return engines, _facts(settings, encapsulate=user)
+
+
+def _facts(settings: Settings, *, encapsulate: bool) -> HostFacts:
+    return HostFacts(
+        encapsulate=encapsulate,
+        bgp_import_limit=settings.bgp_import_limit,
+        propagated_routes_limit=settings.quotas.propagated_routes_per_route_table,
+    )
 
 
 def _fakes(touch: Callable[[str], None]) -> EngineSet:

@@ -11,6 +11,7 @@ from typing import Final
 
 PREFIXES: Final[dict[str, str]] = {
     "vpc": "vpc",
+    "vpc-cidr-block-association": "vpc-cidr-assoc",
     "subnet": "subnet",
     "route-table": "rtb",
     "route-table-association": "rtbassoc",

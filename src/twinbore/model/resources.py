@@ -21,6 +21,8 @@ from twinbore.model.options import TunnelOptions
 
 @dataclass(frozen=True, slots=True)
 class Vpc:
+    """`cidr_block` is the primary block; the others are `VpcCidrBlock`s. `dhcp_options_id` may be `default`: none."""
+
     id: str
     account_id: str
     cidr_block: str
@@ -29,6 +31,20 @@ class Vpc:
     instance_tenancy: str = "default"
     enable_dns_support: bool = True
     enable_dns_hostnames: bool = False
+    dhcp_options_id: str = "default"
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VpcCidrBlock:
+    """A secondary block of a VPC. `id` is AWS's association id."""
+
+    id: str
+    account_id: str
+    vpc_id: str
+    cidr_block: str
+    state: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,7 @@ class Subnet:
     state: str
     created_at: datetime
     map_public_ip_on_launch: bool = False
+    default_for_az: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +86,10 @@ class RouteTableAssociation:
 
 @dataclass(frozen=True, slots=True)
 class StaticRoute:
-    """A route made by CreateRoute: exactly one of the targets is set. The VPC's local route is not stored."""
+    """A route made by CreateRoute: exactly one of the targets is set.
+
+    The local routes of the VPC's blocks are not stored, but what ReplaceRoute has put in the place of one is.
+    """
 
     id: str
     account_id: str

@@ -13,9 +13,11 @@ class Quotas:
     """Upper limits for one account."""
 
     vpcs: int = 50
+    cidr_blocks_per_vpc: int = 5
     subnets_per_vpc: int = 200
     route_tables_per_vpc: int = 200
     routes_per_route_table: int = 500
+    propagated_routes_per_route_table: int = 100
     internet_gateways: int = 50
     network_interfaces: int = 5000
     customer_gateways: int = 50

@@ -16,6 +16,7 @@ from twinbore.model import resources as r
 class Snapshot:
     revision: int = 0
     vpcs: tuple[r.Vpc, ...] = ()
+    vpc_cidr_blocks: tuple[r.VpcCidrBlock, ...] = ()
     subnets: tuple[r.Subnet, ...] = ()
     route_tables: tuple[r.RouteTable, ...] = ()
     associations: tuple[r.RouteTableAssociation, ...] = ()

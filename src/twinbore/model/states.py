@@ -5,7 +5,7 @@ AWS's state names are used as they stand. A transition that is not in the table 
 
 References: EC2 API reference, `CustomerGateway.State`, `VpnGateway.State`, `VpcAttachment.State`,
 `VpnConnection.State`, `VpnStaticRoute.State`, `Vpc.State`, `Subnet.State`, `RouteTableAssociationState`,
-`NetworkInterface.Status`.
+`NetworkInterface.Status`, `VpcCidrBlockState`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ ATTACHING: Final = "attaching"
 ATTACHED: Final = "attached"
 DETACHING: Final = "detaching"
 DETACHED: Final = "detached"
+ASSOCIATING: Final = "associating"
+ASSOCIATED: Final = "associated"
+DISASSOCIATING: Final = "disassociating"
+DISASSOCIATED: Final = "disassociated"
 IN_USE: Final = "in-use"
 UP: Final = "UP"
 DOWN: Final = "DOWN"
@@ -59,6 +63,14 @@ ATTACHMENT: Final[Transitions] = {
     DETACHED: frozenset({ATTACHING}),
 }
 """Attachment of a virtual private gateway to a VPC."""
+
+CIDR_BLOCK: Final[Transitions] = {
+    ASSOCIATING: frozenset({ASSOCIATED, DISASSOCIATING}),
+    ASSOCIATED: frozenset({DISASSOCIATING}),
+    DISASSOCIATING: frozenset({DISASSOCIATED}),
+    DISASSOCIATED: frozenset(),
+}
+"""Association of a secondary block with a VPC; with `disassociated` its row goes."""
 
 TUNNEL: Final[Transitions] = {
     DOWN: frozenset({UP}),

@@ -1,10 +1,10 @@
 """A virtual private gateway as a routing domain: its namespace, its BIRD, its tunnels' interfaces and IKE connections.
 
 Decisions:
-* Traffic to the attached VPC's CIDR goes to the VPC whatever a customer announces: a rule with priority over the
-  table that BIRD writes.
-* What arrives from a tunnel with a source inside the VPC's CIDR (or loopback) is forged and dropped; what arrives from
-  the VPC must have a source in its CIDR.
+* Traffic to the attached VPC's blocks goes to the VPC whatever a customer announces: rules with priority over the
+  table that BIRD writes. Every block is announced.
+* What arrives from a tunnel with a source inside the VPC's blocks (or loopback) is forged and dropped; what arrives
+  from the VPC must have a source in its blocks.
 * The second tunnel announces with MED 100, so that a customer prefers the first one; ties of our own choice are broken
   in the same order. There is no ECMP on a virtual private gateway.
 * A tunnel's interface is up only while the data plane has its SAs: BIRD moves routes off a dead tunnel at once.
@@ -60,15 +60,17 @@ _ROUTER_ID_BASE = int(IPv4Address("10.254.0.0"))
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What the planner must know of the host: whether tunnels use UDP encapsulation always, and BGP's limit."""
+    """What the planner must know of the host: whether tunnels use UDP encapsulation always, and limits of routes."""
 
     encapsulate: bool
     bgp_import_limit: int = 100
+    propagated_routes_limit: int = 100
 
 
 def plan_gateway(gateway: r.VpnGateway, index: Index, facts: HostFacts) -> HostPlan:
     """All engines' parts for one virtual private gateway."""
     vpc = index.vpc_of_gateway(gateway.id)
+    blocks = index.blocks(vpc) if vpc else ()
     interfaces: list[TunnelInterface] = []
     ike: list[IkeTunnel] = []
     sessions: list[BgpSession] = []
@@ -86,23 +88,25 @@ def plan_gateway(gateway: r.VpnGateway, index: Index, facts: HostFacts) -> HostP
         netns=gateway.id,
         router_id=str(IPv4Address(_ROUTER_ID_BASE + gateway.number)),
         asn=gateway.amazon_side_asn,
-        advertised=(vpc.cidr_block,) if vpc else (),
+        advertised=tuple(sorted(blocks)),
         sessions=tuple(sorted(sessions)),
         static_routes=tuple(sorted(static)),
     )
     return HostPlan(
-        net=_net(gateway, vpc, interfaces),
+        net=_net(gateway, vpc, blocks, interfaces),
         esp=EspPlan(tuple(interfaces)),
         bgp=BgpPlan((domain,)),
         ipsec=IpsecPlan(tuple(ike)),
     )
 
 
-def _net(gateway: r.VpnGateway, vpc: r.Vpc | None, interfaces: list[TunnelInterface]) -> NetPlan:
-    forged = (LOOPBACK, vpc.cidr_block) if vpc else (LOOPBACK,)
+def _net(
+    gateway: r.VpnGateway, vpc: r.Vpc | None, blocks: tuple[str, ...], interfaces: list[TunnelInterface]
+) -> NetPlan:
+    forged = (LOOPBACK, *blocks)
     guard = PacketFilter(
         gateway.id,
-        allowed_sources=((ATTACHMENT_DOMAIN_DEVICE, (vpc.cidr_block,)),) if vpc else (),
+        allowed_sources=((ATTACHMENT_DOMAIN_DEVICE, blocks),) if vpc else (),
         denied_sources=tuple((i.name, forged) for i in interfaces),
         clamp_mss=tuple((i.name, i.mtu - IPV4_AND_TCP_HEADERS) for i in interfaces),
     )
@@ -120,8 +124,8 @@ def _net(gateway: r.VpnGateway, vpc: r.Vpc | None, interfaces: list[TunnelInterf
     return NetPlan(
         namespaces=(Namespace(gateway.id, "routing-domain"),),
         attachments=(link,),
-        routes=(Route(gateway.id, VPC_TABLE, vpc.cidr_block, 0, "unicast", via, ATTACHMENT_DOMAIN_DEVICE),),
-        rules=(Rule(gateway.id, 1000, VPC_TABLE, "", vpc.cidr_block),),
+        routes=tuple(Route(gateway.id, VPC_TABLE, b, 0, "unicast", via, ATTACHMENT_DOMAIN_DEVICE) for b in blocks),
+        rules=tuple(Rule(gateway.id, 1000, VPC_TABLE, "", b) for b in blocks),
         filters=(guard,),
     )
 

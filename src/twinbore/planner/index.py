@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from twinbore.model import resources as r
 from twinbore.model.snapshot import Snapshot
-from twinbore.model.states import ATTACHED, ATTACHING, AVAILABLE, LIVING, PENDING
+from twinbore.model.states import ASSOCIATED, ASSOCIATING, ATTACHED, ATTACHING, AVAILABLE, LIVING, PENDING
 
 Row = TypeVar("Row")
 
@@ -26,6 +26,9 @@ class Index:
         self._telemetry = _by_id(snapshot.telemetry)
         self._ports = _by_id(snapshot.ports)
         self._tables_by_id = _by_id(snapshot.route_tables)
+        self._blocks_by_vpc = _grouped(
+            [b for b in snapshot.vpc_cidr_blocks if b.state in (ASSOCIATING, ASSOCIATED)], "vpc_id"
+        )
         self._subnets_by_vpc = _grouped(snapshot.subnets, "vpc_id")
         self._tables_by_vpc = _grouped(snapshot.route_tables, "vpc_id")
         self._interfaces_by_vpc = _grouped(snapshot.network_interfaces, "vpc_id")
@@ -46,6 +49,10 @@ class Index:
 
     def vpcs(self) -> list[r.Vpc]:
         return sorted(self._vpcs.values(), key=attrgetter("id"))
+
+    def blocks(self, vpc: r.Vpc) -> tuple[str, ...]:
+        """The VPC's blocks, the primary one first."""
+        return (vpc.cidr_block, *(b.cidr_block for b in self._blocks_by_vpc[vpc.id]))
 
     def gateways(self) -> list[r.VpnGateway]:
         """Virtual private gateways that are pending or available."""

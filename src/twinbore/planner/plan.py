@@ -17,7 +17,7 @@ def plan(snapshot: Snapshot, facts: HostFacts) -> HostPlan:
     """The desired state of the host that carries everything in `snapshot`."""
     index = Index(snapshot)
     gateways = [plan_gateway(gateway, index, facts) for gateway in index.gateways()]
-    nets = [plan_vpc(vpc, index) for vpc in index.vpcs()] + [g.net for g in gateways]
+    nets = [plan_vpc(vpc, index, facts) for vpc in index.vpcs()] + [g.net for g in gateways]
     return HostPlan(
         net=NetPlan(
             namespaces=tuple(sorted(x for n in nets for x in n.namespaces)),

@@ -1,8 +1,12 @@
 """A VPC as a router namespace: ports, route tables as kernel tables, rules, source checks.
 
 Order of lookup in a VPC's namespace (priority: what):
-* 1000: destinations in the VPC's CIDR use table `LOCAL_TABLE`: a host route for each plugged network interface,
-  everything else unreachable. This is AWS's local route, which beats every other, more specific ones included.
+* 1000: what comes from a port whose subnet's route table has a static route for that very destination inside the VPC (a
+  subnet's block, or a block of the VPC whose local route was replaced) uses the route table: so a middlebox stands
+  between subnets.
+* 1100: other destinations in the VPC's blocks use table `LOCAL_TABLE`: a host route for each plugged network interface,
+  everything else unreachable. This is AWS's local route, which beats every propagated one, more specific ones included:
+  those are not in the kernel's tables at all.
 * 2000: what comes from a port uses the kernel table of the route table of the port's subnet.
 * 2900: what comes from the virtual private gateway and is not for the VPC is refused: the gateway carries nothing to
   other networks.
@@ -24,37 +28,43 @@ from twinbore.model import resources as r
 from twinbore.model.addressing import ATTACHMENT_DOMAIN_ADDRESS
 from twinbore.model.desired import LocalAddress, Namespace, NetPlan, PacketFilter, Port, Route, Rule
 from twinbore.model.naming import ATTACHMENT_VPC_DEVICE, port_device
+from twinbore.model.propagation import propagated
+from twinbore.model.vpc_blocks import block_of
+from twinbore.planner.gateways import HostFacts
 from twinbore.planner.index import Index
 
 LOCAL_TABLE = 100
 REFUSE_TABLE = 101
 MAIN_TABLE = 254
+INSIDE_PRIORITY = 1000
+LOCAL_PRIORITY = 1100
+SUBNET_PRIORITY = 2000
+REFUSE_PRIORITY = 2900
 STATIC_METRIC = 10
 PROPAGATED_METRIC = 20
 NO_ROUTE_METRIC = 1000
 EVERYTHING = "0.0.0.0/0"
 
 
-def plan_vpc(vpc: r.Vpc, index: Index) -> NetPlan:
+def plan_vpc(vpc: r.Vpc, index: Index, facts: HostFacts) -> NetPlan:
     """The net engine's part for one VPC."""
+    blocks = index.blocks(vpc)
     ports = [_port(vpc, interface, port, index) for interface, port in index.plugged(vpc.id)]
     gateway = index.gateway_of_vpc(vpc.id)
-    routes = [Route(vpc.id, LOCAL_TABLE, vpc.cidr_block, NO_ROUTE_METRIC, "unreachable")]
+    routes = [Route(vpc.id, LOCAL_TABLE, block, NO_ROUTE_METRIC, "unreachable") for block in blocks]
     routes += [Route(vpc.id, LOCAL_TABLE, _host(p.address), 0, "unicast", "", p.device) for p in ports]
     routes += [
         Route(vpc.id, LOCAL_TABLE, f"{address}/32", 0, "unicast", "", port_device(interface.id))
         for interface, _ in index.plugged(vpc.id)
         for address in interface.secondary_addresses
     ]
-    rules = [Rule(vpc.id, 1000, LOCAL_TABLE, "", vpc.cidr_block)]
+    rules = [Rule(vpc.id, LOCAL_PRIORITY, LOCAL_TABLE, "", block) for block in blocks]
     for table in index.route_tables(vpc.id):
-        routes += _table_routes(vpc, table, gateway, index)
-    rules += [
-        Rule(vpc.id, 2000, index.route_table_of_subnet(interface.subnet_id).kernel_table, port_device(interface.id))
-        for interface, _ in index.plugged(vpc.id)
-    ]
+        routes += _table_routes(vpc, table, gateway, index, facts)
+    for interface, _ in index.plugged(vpc.id):
+        rules += _port_rules(vpc, interface, index)
     if gateway is not None:
-        rules.append(Rule(vpc.id, 2900, REFUSE_TABLE, ATTACHMENT_VPC_DEVICE))
+        rules.append(Rule(vpc.id, REFUSE_PRIORITY, REFUSE_TABLE, ATTACHMENT_VPC_DEVICE))
         routes.append(Route(vpc.id, REFUSE_TABLE, EVERYTHING, NO_ROUTE_METRIC, "unreachable"))
         routes.append(_to_gateway(vpc.id, MAIN_TABLE, EVERYTHING, STATIC_METRIC))
     checked = tuple(
@@ -93,7 +103,22 @@ def _port(vpc: r.Vpc, interface: r.NetworkInterface, port: r.Port, index: Index)
     )
 
 
-def _table_routes(vpc: r.Vpc, table: r.RouteTable, gateway: r.VpnGateway | None, index: Index) -> Iterator[Route]:
+def _port_rules(vpc: r.Vpc, interface: r.NetworkInterface, index: Index) -> Iterator[Rule]:
+    table = index.route_table_of_subnet(interface.subnet_id)
+    device = port_device(interface.id)
+    yield Rule(vpc.id, SUBNET_PRIORITY, table.kernel_table, device)
+    for route in index.static_routes(table.id):
+        if _inside(vpc, route.destination_cidr_block, index):
+            yield Rule(vpc.id, INSIDE_PRIORITY, table.kernel_table, device, route.destination_cidr_block)
+
+
+def _inside(vpc: r.Vpc, prefix: str, index: Index) -> bool:
+    return block_of(IPv4Network(prefix), index.blocks(vpc)) is not None
+
+
+def _table_routes(
+    vpc: r.Vpc, table: r.RouteTable, gateway: r.VpnGateway | None, index: Index, facts: HostFacts
+) -> Iterator[Route]:
     number = table.kernel_table
     yield Route(vpc.id, number, EVERYTHING, NO_ROUTE_METRIC, "unreachable")
     reaches_gateway = False
@@ -118,8 +143,9 @@ def _table_routes(vpc: r.Vpc, table: r.RouteTable, gateway: r.VpnGateway | None,
         return
     if index.propagates(table.id, gateway.id):
         reaches_gateway = True
-        for prefix in index.gateway_prefixes(gateway.id):
-            yield _to_gateway(vpc.id, number, prefix, PROPAGATED_METRIC)
+        for prefix in propagated(index.gateway_prefixes(gateway.id), facts.propagated_routes_limit):
+            if not _inside(vpc, prefix, index):
+                yield _to_gateway(vpc.id, number, prefix, PROPAGATED_METRIC)
     if reaches_gateway:
         # A customer that translates its sources to the tunnel's inside address must get its answers.
         for tunnel in index.tunnels_of_gateway(gateway.id):

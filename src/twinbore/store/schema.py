@@ -120,6 +120,18 @@ vpcs: Final = Table(
     _flag("enable_dns_support"),
     _flag("enable_dns_hostnames"),
     _time("created_at"),
+    _text("dhcp_options_id"),
+    _flag("is_default"),
+)
+vpc_cidr_blocks: Final = Table(
+    "vpc_cidr_blocks",
+    metadata,
+    _id(),
+    _account(),
+    _reference("vpc_id", "vpcs"),
+    _text("cidr_block"),
+    _text("state"),
+    _time("created_at"),
 )
 subnets: Final = Table(
     "subnets",
@@ -132,6 +144,7 @@ subnets: Final = Table(
     _text("state"),
     _flag("map_public_ip_on_launch"),
     _time("created_at"),
+    _flag("default_for_az"),
 )
 route_tables: Final = Table(
     "route_tables",
@@ -441,6 +454,7 @@ TABLES: Final[dict[type, Table]] = {
     r.Account: accounts,
     r.AccessKey: access_keys,
     r.Vpc: vpcs,
+    r.VpcCidrBlock: vpc_cidr_blocks,
     r.Subnet: subnets,
     r.RouteTable: route_tables,
     r.RouteTableAssociation: route_table_associations,

@@ -21,6 +21,7 @@ def load_snapshot(tx: Transaction) -> Snapshot:
     return Snapshot(
         revision=tx.revision(),
         vpcs=tuple(tx.all(r.Vpc)),
+        vpc_cidr_blocks=tuple(tx.all(r.VpcCidrBlock)),
         subnets=tuple(tx.all(r.Subnet)),
         route_tables=tuple(tx.all(r.RouteTable)),
         associations=tuple(tx.all(r.RouteTableAssociation)),

@@ -59,8 +59,8 @@ def _vpcs(w: Walker) -> str:
     check_filters(w, "DescribeVpcs", "Vpcs")
     check_pages(w, "DescribeVpcs", "Vpcs")
     for name, attribute in (
-        ("EnableDnsSupport", "enableDnsSupport"),
         ("EnableDnsHostnames", "enableDnsHostnames"),
+        ("EnableDnsSupport", "enableDnsSupport"),
         ("EnableNetworkAddressUsageMetrics", "enableNetworkAddressUsageMetrics"),
     ):
         for value in (True, False):

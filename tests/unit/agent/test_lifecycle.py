@@ -129,3 +129,31 @@ def test_a_change_ends_whether_or_not_it_could_be_made_true(tmp_path: Path, fail
     worldstore.fill(database, replace(sample.world(), connections=(sample.connection(state="modifying"),)))
     assert [c.state for c in settled(database, failures).connections] == ["available"]
     database.close()
+
+
+def with_block(state: str) -> Snapshot:
+    block = r.VpcCidrBlock(
+        "vpc-cidr-assoc-0123456789abcdef0", sample.ACCOUNT, sample.VPC, "100.64.0.0/16", state, sample.NOW
+    )
+    return replace(sample.world(), vpc_cidr_blocks=(block,))
+
+
+def test_a_secondary_block_is_associated_when_the_data_plane_has_it(tmp_path: Path) -> None:
+    database = worldstore.database(tmp_path)
+    worldstore.fill(database, with_block("associating"))
+    with database.read() as tx:
+        assert lifecycle.needs_settling(load_snapshot(tx))
+    failed = (Failure(f"route of {sample.VPC}", "no"),)
+    assert [b.state for b in settled(database, failed).vpc_cidr_blocks] == ["associating"]
+    assert [b.state for b in settled(database).vpc_cidr_blocks] == ["associated"]
+    assert [b.state for b in settled(database).vpc_cidr_blocks] == ["associated"]
+    database.close()
+
+
+def test_a_secondary_block_goes_when_the_data_plane_has_it_no_more(tmp_path: Path) -> None:
+    database = worldstore.database(tmp_path)
+    worldstore.fill(database, with_block("disassociating"))
+    failed = (Failure(f"route of {sample.VPC}", "no"),)
+    assert [b.state for b in settled(database, failed).vpc_cidr_blocks] == ["disassociating"]
+    assert settled(database).vpc_cidr_blocks == ()
+    database.close()

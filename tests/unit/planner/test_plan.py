@@ -60,7 +60,7 @@ def test_the_inside_addresses_are_routed_back_for_customers_that_translate() -> 
 
 def test_the_local_route_comes_before_every_route_table() -> None:
     rules = [x for x in planned().net.rules if x.netns == sample.VPC]
-    assert rules[0] == Rule(sample.VPC, 1000, 100, "", "10.0.0.0/16")
+    assert rules[0] == Rule(sample.VPC, 1100, 100, "", "10.0.0.0/16")
     assert Rule(sample.VPC, 2000, 1001, "e0123456789abcd", "") in rules
     local = routes(planned(), sample.VPC, 100)
     assert local[("10.0.1.10/32", 0)].device == "e0123456789abcd"
@@ -202,3 +202,81 @@ def test_a_plan_repeats_nothing() -> None:
     for field in dataclasses.fields(net):
         values = getattr(net, field.name)
         assert list(values) == sorted(set(values))
+
+
+def secondary(state: str = "associated") -> r.VpcCidrBlock:
+    return r.VpcCidrBlock(
+        "vpc-cidr-assoc-0123456789abcdef0", sample.ACCOUNT, sample.VPC, "100.64.0.0/16", state, sample.NOW
+    )
+
+
+@pytest.mark.parametrize("state", ["associating", "associated"])
+def test_every_block_of_a_vpc_is_local_announced_and_guarded(state: str) -> None:
+    host = planned(vpc_cidr_blocks=(secondary(state),))
+    local = [x for x in host.net.rules if x.netns == sample.VPC and x.table == 100]
+    assert local == [
+        Rule(sample.VPC, 1100, 100, "", "10.0.0.0/16"),
+        Rule(sample.VPC, 1100, 100, "", "100.64.0.0/16"),
+    ]
+    assert routes(host, sample.VPC, 100)[("100.64.0.0/16", 1000)].kind == "unreachable"
+    assert host.bgp.domains[0].advertised == ("10.0.0.0/16", "100.64.0.0/16")
+    assert routes(host, sample.VGW, 100)[("100.64.0.0/16", 0)].device == "vpc"
+    assert Rule(sample.VGW, 1000, 100, "", "100.64.0.0/16") in host.net.rules
+    guard = next(f for f in host.net.filters if f.netns == sample.VGW)
+    assert guard.allowed_sources == (("vpc", ("10.0.0.0/16", "100.64.0.0/16")),)
+    assert ("t1001", ("127.0.0.0/8", "10.0.0.0/16", "100.64.0.0/16")) in guard.denied_sources
+
+
+def test_a_block_that_is_on_its_way_out_is_not_planned() -> None:
+    assert planned(vpc_cidr_blocks=(secondary("disassociating"),)) == planned()
+
+
+def test_a_port_in_a_subnet_of_a_secondary_block() -> None:
+    world = sample.world()
+    subnet = replace(world.subnets[0], cidr_block="100.64.1.0/24")
+    interface = replace(world.network_interfaces[0], private_ip_address="100.64.1.10")
+    host = planned(vpc_cidr_blocks=(secondary(),), subnets=(subnet, world.subnets[1]), network_interfaces=(interface,))
+    (port,) = host.net.ports
+    assert (port.address, port.gateway) == ("100.64.1.10/24", "100.64.1.1")
+    assert routes(host, sample.VPC, 100)[("100.64.1.10/32", 0)].device == "e0123456789abcd"
+    assert "100.64.1.1/32" in {a.address for a in host.net.local_addresses}
+
+
+def middlebox(destination: str) -> HostPlan:
+    """The plan with a second network interface, to which table leads `destination`."""
+    world = sample.world()
+    box = replace(
+        world.network_interfaces[0],
+        id="eni-fedcba98765432100",
+        subnet_id=sample.OTHER_SUBNET,
+        private_ip_address="10.0.2.20",
+    )
+    plugged = replace(world.ports[0], id=box.id)
+    route = r.StaticRoute("r-2", sample.ACCOUNT, sample.TABLE, destination, None, box.id, sample.NOW)
+    return planned(
+        network_interfaces=(*world.network_interfaces, box),
+        ports=(*world.ports, plugged),
+        static_routes=(*world.static_routes, route),
+    )
+
+
+@pytest.mark.parametrize("destination", ["10.0.2.0/24", "10.0.0.0/16"])
+def test_a_route_inside_the_vpc_beats_the_local_one_for_its_own_table_only(destination: str) -> None:
+    host = middlebox(destination)
+    inside = [x for x in host.net.rules if x.netns == sample.VPC and x.priority == 1000]
+    assert inside == [Rule(sample.VPC, 1000, 1001, "e0123456789abcd", destination)]
+    route = routes(host, sample.VPC, 1001)[(destination, 10)]
+    assert (route.kind, route.via) == ("unicast", "10.0.2.20")
+
+
+def test_a_propagated_prefix_inside_the_vpc_never_beats_the_local_route() -> None:
+    learned = r.GatewayRoute(f"{sample.VGW}/10.0.2.128/25", sample.VGW, "10.0.2.128/25")
+    host = planned(gateway_routes=(learned,))
+    assert ("10.0.2.128/25", 20) not in routes(host, sample.VPC, 1001)
+
+
+def test_a_table_takes_as_many_propagated_routes_as_its_quota() -> None:
+    learned = tuple(r.GatewayRoute(f"{sample.VGW}/{p}", sample.VGW, p) for p in ("9.0.0.0/8", "0.0.0.0/0", "8.0.0.0/8"))
+    host = plan(replace(sample.world(), gateway_routes=learned), HostFacts(encapsulate=True, propagated_routes_limit=2))
+    propagated = [p for p, metric in routes(host, sample.VPC, 1001) if metric == 20 and not p.startswith("169.254.")]
+    assert propagated == ["0.0.0.0/0", "8.0.0.0/8"]

@@ -10,13 +10,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from tests.unit import worldstore
 from twinbore.model import security as s
 from twinbore.model.ids import is_id
+from twinbore.model.resources import Vpc
 from twinbore.store import migrate
 from twinbore.store.schema import metadata
 
@@ -38,6 +39,26 @@ def test_a_second_upgrade_changes_nothing(tmp_path: Path) -> None:
     database.close()
 
 
+def test_rows_of_the_first_schema_are_kept_and_get_what_is_new(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / worldstore.FILE}")
+    command.upgrade(migrate.config(engine), "0001")
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO accounts VALUES ('123456789012', 0)"))
+        connection.execute(
+            text(
+                "INSERT INTO vpcs (id, account_id, cidr_block, state, instance_tenancy, enable_dns_support, "
+                "enable_dns_hostnames, created_at) "
+                "VALUES ('vpc-1', '123456789012', '10.0.0.0/16', 'available', 'default', 1, 0, 0)"
+            )
+        )
+    engine.dispose()
+    database = worldstore.database(tmp_path)
+    with database.read() as tx:
+        (vpc,) = tx.all(Vpc)
+    assert (vpc.cidr_block, vpc.dhcp_options_id, vpc.is_default) == ("10.0.0.0/16", "default", False)
+    database.close()
+
+
 def test_history_is_one_line() -> None:
     script = ScriptDirectory.from_config(migrate.config(create_engine("sqlite://")))
     assert len(script.get_heads()) == 1
@@ -54,8 +75,25 @@ def insert(connection: sa.Connection, table: sa.Table, **values: Any) -> None:
     """A row with these values and something empty for every other column that needs a value."""
     for column in table.columns:
         if not column.nullable and column.name not in values:
-            values[column.name] = "" if isinstance(column.type, sa.String) else 0
+            values[column.name] = column.type.python_type()
     connection.execute(sa.insert(table), values)
+
+
+def test_a_full_database_of_the_first_schema_is_upgraded(tmp_path: Path) -> None:
+    """A row in every table, each referred to by those that can: no migration may make a table anew."""
+    database = worldstore.connect_to(tmp_path)
+    command.upgrade(migrate.config(database.engine), "0001")
+    tables = sa.MetaData()
+    tables.reflect(database.engine)
+    with database.engine.connect().execution_options(twinbore_write=True) as connection, connection.begin():
+        for table in tables.sorted_tables:
+            if table.name != "alembic_version":
+                insert(connection, table)
+    migrate.upgrade(database.engine)
+    with database.engine.connect() as connection:
+        for table in tables.sorted_tables:
+            assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() >= 1, table.name
+    database.close()
 
 
 def test_vpcs_that_were_there_before_get_their_defaults(tmp_path: Path) -> None:

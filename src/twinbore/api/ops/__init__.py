@@ -2,7 +2,9 @@
 
 from twinbore.api.ops import (  # noqa: F401
     customer_gateways,
+    default_vpc,
     devices,
+    dhcp_options,
     internet_gateways,
     network_acl_entries,
     network_acls,
@@ -20,6 +22,8 @@ from twinbore.api.ops import (  # noqa: F401
     security_groups,
     subnets,
     tags,
+    vpc_attributes,
+    vpc_cidrs,
     vpcs,
     vpn_connections,
     vpn_gateways,

@@ -22,6 +22,7 @@ from twinbore.model.ids import PREFIXES, is_id, new_id
 
 __all__ = [
     "absent",
+    "canonical_cidr",
     "check_id",
     "cidr",
     "delete_tags_of",
@@ -263,6 +264,17 @@ def _start(token: str | None) -> int:
 
 def cidr(name: str, text: str) -> IPv4Network:
     """An IPv4 CIDR block without host bits. Raises InvalidParameterValue in AWS's words."""
+    network = canonical_cidr(name, text)
+    if str(network) != text:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Value ({text}) for parameter {name} is invalid. The CIDR block has host bits set; use {network}.",
+        )
+    return network
+
+
+def canonical_cidr(name: str, text: str) -> IPv4Network:
+    """An IPv4 CIDR block in its canonical form: host bits are cleared. Raises InvalidParameterValue in AWS's words."""
     invalid = f"Value ({text}) for parameter {name} is invalid."
     try:
         network = IPv4Network(text, strict=False)
@@ -273,6 +285,4 @@ def cidr(name: str, text: str) -> IPv4Network:
             "InvalidParameterValue",
             f"{invalid} This is not a valid CIDR block (IPv4, as 10.0.0.0/16).",
         )
-    if str(network) != text:
-        raise ApiError("InvalidParameterValue", f"{invalid} The CIDR block has host bits set; use {network}.")
     return network

@@ -23,13 +23,19 @@ ATTACHMENT_STATE: Final = "available"
 
 @operation("CreateInternetGateway")
 def create_internet_gateway(call: Call, request: Request) -> Response:
+    gateway = new_internet_gateway(call, None)
+    tag_on_create(call, request, "internet-gateway", gateway.id)
+    return {"InternetGateway": _shape(gateway, tag_sets(call, [gateway.id]))}
+
+
+def new_internet_gateway(call: Call, vpc_id: str | None) -> r.InternetGateway:
+    """Store an internet gateway, attached to the VPC or to none. Raises InternetGatewayLimitExceeded."""
     limit = call.settings.quotas.internet_gateways
     if len(call.tx.all(r.InternetGateway, account_id=call.account_id)) >= limit:
         raise errors.limit_exceeded("InternetGatewayLimitExceeded", "internet gateways", limit)
-    gateway = r.InternetGateway(call.new_id("internet-gateway"), call.account_id, None, call.now)
+    gateway = r.InternetGateway(call.new_id("internet-gateway"), call.account_id, vpc_id, call.now)
     call.tx.insert(gateway)
-    tag_on_create(call, request, "internet-gateway", gateway.id)
-    return {"InternetGateway": _shape(gateway, tag_sets(call, [gateway.id]))}
+    return gateway
 
 
 _FILTERS: Final[Mapping[str, Callable[[r.InternetGateway], object]]] = {

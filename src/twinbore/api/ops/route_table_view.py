@@ -1,11 +1,11 @@
 """How a route table is shown: its associations, and its routes with where they come from and whether they carry.
 
 A table's routes are, in this order:
-* the local route of the VPC's block;
+* the local route of each of the VPC's blocks, or what ReplaceRoute has put in its place;
 * static routes; one whose target is gone or detached, or whose network interface is plugged into nothing, is a
   `blackhole` (the planner makes it one in the kernel too);
-* routes propagated from the attached virtual private gateway, when the table takes them. One with the CIDR of a static
-  route is shown beside it; the static one wins.
+* routes propagated from the attached virtual private gateway, when the table takes them, up to the quota. One with the
+  CIDR of a static route is shown beside it; the static one wins.
 
 References: EC2 API reference, `Route`, `RouteTableAssociation`, `PropagatingVgw`; Amazon VPC User Guide, "Route
 priority".
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Any, Final
 
 from twinbore.api.operation import Call
 from twinbore.model import resources as r
-from twinbore.model.states import ATTACHED, ATTACHING
+from twinbore.model.propagation import propagated
+from twinbore.model.states import ASSOCIATED, ASSOCIATING, ATTACHED, ATTACHING
 
 LOCAL: Final = "local"
 ACTIVE: Final = "active"
@@ -32,7 +32,9 @@ class RouteTableView:
 
     def __init__(self, call: Call) -> None:
         tx, account = call.tx, call.account_id
-        self._vpcs = {v.id: v for v in tx.all(r.Vpc, account_id=account)}
+        self._blocks = {v.id: [v.cidr_block] for v in tx.all(r.Vpc, account_id=account)}
+        for block in tx.all(r.VpcCidrBlock, account_id=account, state=[ASSOCIATING, ASSOCIATED]):
+            self._blocks[block.vpc_id].append(block.cidr_block)
         self._internet_gateways = {g.id: g.vpc_id for g in tx.all(r.InternetGateway, account_id=account)}
         attachments = tx.all(r.VpnGatewayAttachment, account_id=account, state=[ATTACHING, ATTACHED])
         self._vpn_gateways = {a.id: a.vpc_id for a in attachments}
@@ -49,6 +51,7 @@ class RouteTableView:
         self._learned: defaultdict[str, list[str]] = defaultdict(list)
         for learned in tx.all(r.GatewayRoute, gateway_id=list(self._vpn_gateways)):
             self._learned[learned.gateway_id].append(learned.prefix)
+        self._limit = call.settings.quotas.propagated_routes_per_route_table
 
     def shape(self, table: r.RouteTable, tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Any]:
         return {
@@ -76,21 +79,34 @@ class RouteTableView:
 
     def routes(self, table: r.RouteTable) -> list[dict[str, str]]:
         """`Route`s, as in the module's description."""
-        block = self._vpcs[table.vpc_id].cidr_block
-        shapes = [_route(block, "GatewayId", LOCAL, "CreateRouteTable", ACTIVE)]
-        for static in self._static[table.id]:
-            state = ACTIVE if self._reaches(table, static) else BLACKHOLE
-            member = "GatewayId" if static.gateway_id else "NetworkInterfaceId"
-            target = static.gateway_id or static.network_interface_id or ""
-            shapes.append(_route(static.destination_cidr_block, member, target, "CreateRoute", state))
+        static = {s.destination_cidr_block: s for s in self._static[table.id]}
+        shapes = []
+        for block in self._blocks[table.vpc_id]:
+            replaced = static.pop(block, None)
+            if replaced is None:
+                shapes.append(_route(block, "GatewayId", LOCAL, "CreateRouteTable", ACTIVE))
+            else:
+                shapes.append(self._static_route(table, replaced, "CreateRouteTable"))
+        shapes += [self._static_route(table, route, "CreateRoute") for route in static.values()]
         for gateway_id in self._propagating_gateways(table):
-            for prefix in sorted(self._learned[gateway_id], key=IPv4Network):
+            for prefix in propagated(self._learned[gateway_id], self._limit):
                 shapes.append(_route(prefix, "GatewayId", gateway_id, "EnableVgwRoutePropagation", ACTIVE))
         return shapes
+
+    def destinations(self, table: r.RouteTable) -> list[str]:
+        """Destinations of the table's static and propagated routes; not those of the local ones."""
+        local = self._blocks[table.vpc_id]
+        return [d for route in self.routes(table) if (d := route["DestinationCidrBlock"]) not in local]
 
     def propagated_from(self, table: r.RouteTable, destination: str) -> str | None:
         """The gateway that propagates a route with this destination to the table, or None."""
         return next((g for g in self._propagating_gateways(table) if destination in self._learned[g]), None)
+
+    def _static_route(self, table: r.RouteTable, route: r.StaticRoute, origin: str) -> dict[str, str]:
+        member = "GatewayId" if route.gateway_id else "NetworkInterfaceId"
+        target = route.gateway_id or route.network_interface_id or ""
+        state = ACTIVE if self._reaches(table, route) else BLACKHOLE
+        return _route(route.destination_cidr_block, member, target, origin, state)
 
     def _propagating_gateways(self, table: r.RouteTable) -> list[str]:
         return [g for g in self._propagating[table.id] if self._vpn_gateways.get(g) == table.vpc_id]

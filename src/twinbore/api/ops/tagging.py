@@ -26,8 +26,12 @@ def requested_tags(request: Request, resource_type: str) -> dict[str, str]:
         given = specification.get("ResourceType")
         if given != resource_type:
             raise errors.invalid_value("TagSpecification.ResourceType", given, resource_type)
-        for tag in specification.get("Tags") or []:
+        if not specification.get("Tags"):
+            raise ApiError("InvalidParameterValue", "Tag specification must have at least one tag")
+        for tag in specification["Tags"]:
             key, value = check_tag(resource_type, tag)
+            if key in tags:
+                raise duplicate(key)
             tags[key] = value
     return tags
 
@@ -41,8 +45,12 @@ def tag_on_create(call: Call, request: Request, resource_type: str, resource_id:
 def add_tags(call: Call, resource_type: str, resource_id: str, tags: Iterable[Mapping[str, Any]]) -> None:
     """Add or replace tags of one resource, within the limits."""
     present = {t.key: t for t in call.tx.all(r.Tag, resource_id=resource_id)}
+    given: set[str] = set()
     for tag in tags:
         key, value = check_tag(resource_type, tag)
+        if key in given:
+            raise duplicate(key)
+        given.add(key)
         row = r.Tag(f"{resource_id}/{key}", call.account_id, resource_id, resource_type, key, value)
         if row.key in present:
             call.tx.update(row)
@@ -56,12 +64,17 @@ def add_tags(call: Call, resource_type: str, resource_id: str, tags: Iterable[Ma
         )
 
 
+def duplicate(key: str) -> ApiError:
+    """What a request that gives a key twice is refused with."""
+    return ApiError("InvalidParameterValue", f"Duplicate tag key '{key}' specified.")
+
+
 def check_tag(resource_type: str, tag: Mapping[str, Any]) -> tuple[str, str]:
     """Key and value of a tag for a resource of this type. Raises `ApiError` with the rule that they break."""
     key: str | None = tag.get("Key")
     value: str = tag.get("Value") or ""
     if not key:
-        raise errors.missing_parameter("Tag.Key")
+        raise ApiError("InvalidTagKey.Malformed", "The tag key is not valid: Tag.Key cannot be empty or null.")
     if key.lower().startswith("aws:"):
         raise ApiError("InvalidParameterValue", f"Tag keys starting with 'aws:' are reserved for internal use: {key}")
     if len(key) > MAX_KEY:

@@ -1,7 +1,8 @@
 """The region, its availability zones and the account's attributes: the first things that many tools ask for.
 
 There is one region, the installation's, and its endpoint is the address that the API listens on: older libraries
-connect to what DescribeRegions names. Zones are names that resources carry; all of them are on this installation.
+connect to what DescribeRegions names. Zones are names that resources carry; all of them are on this installation, and
+where that stands (the geography) it does not know.
 
 References: EC2 API reference, DescribeRegions, DescribeAvailabilityZones, DescribeAccountAttributes; AWS RAM User
 Guide, "Availability Zone IDs" (use1-az1).
@@ -11,11 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
+
+from botocore.loaders import create_loader
 
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import absent, filtered, taken
+from twinbore.model import resources as r
 from twinbore.model.settings import Settings
 
 _REGION: Final = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*)-(north|south|east|west|central)?(east|west)?-([0-9]+)")
@@ -30,6 +35,16 @@ def zone_ids(settings: Settings) -> dict[str, str]:
         start = match[1].split("-")
         short = start[0] + "".join(word[0] for word in [*start[1:], match[2] or "", match[3] or ""] if word) + match[4]
     return {zone: f"{short}-az{number}" for number, zone in enumerate(settings.availability_zones, 1)}
+
+
+@cache
+def region_long_name(region: str) -> str | None:
+    """AWS's name of the region, as botocore knows it: us-east-1 is "US East (N. Virginia)"; None for one of our own."""
+    for partition in create_loader().load_data("endpoints")["partitions"]:
+        if region in partition["regions"]:
+            name: str = partition["regions"][region]["description"]
+            return name
+    return None
 
 
 def zone_of_request(settings: Settings, request: Request) -> str:
@@ -62,11 +77,17 @@ def describe_regions(call: Call, request: Request) -> Response:
     for name in request.get("RegionNames") or []:
         if name != settings.region:
             raise errors.invalid_value("RegionName", name, settings.region)
-    region = {"RegionName": settings.region, "Endpoint": settings.listen, "OptInStatus": OPT_IN_NOT_REQUIRED}
+    region = {
+        "RegionName": settings.region,
+        "Endpoint": settings.listen,
+        "OptInStatus": OPT_IN_NOT_REQUIRED,
+        "Geography": [],
+    }
     return {"Regions": filtered([region], request, _REGION_FILTERS)}
 
 
 _ZONE_FILTERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
+    "group-long-name": lambda zone: zone.get("GroupLongName"),
     "group-name": lambda zone: zone["GroupName"],
     "opt-in-status": lambda zone: zone["OptInStatus"],
     "region-name": lambda zone: zone["RegionName"],
@@ -74,7 +95,7 @@ _ZONE_FILTERS: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "zone-id": lambda zone: zone["ZoneId"],
     "zone-name": lambda zone: zone["ZoneName"],
     "zone-type": lambda zone: zone["ZoneType"],
-} | absent("group-long-name", "message", "parent-zone-id", "parent-zone-name")
+} | absent("message", "parent-zone-id", "parent-zone-name")
 
 
 @operation("DescribeAvailabilityZones")
@@ -100,26 +121,33 @@ def _zone_shape(settings: Settings, name: str, identifier: str) -> dict[str, Any
         "RegionName": settings.region,
         "ZoneName": name,
         "ZoneId": identifier,
-        "GroupName": settings.region,
+        "GroupName": f"{settings.region}-zg-1",
+        **({"GroupLongName": f"{long_name} 1"} if (long_name := region_long_name(settings.region)) else {}),
         "NetworkBorderGroup": settings.region,
         "ZoneType": "availability-zone",
+        "Geography": [],
+        "SubGeography": [],
     }
 
 
 ACCOUNT_ATTRIBUTES: Final[Mapping[str, str]] = {
     "supported-platforms": "VPC",
-    "default-vpc": "none",
     "max-instances": "0",
     "max-elastic-ips": "0",
     "vpc-max-elastic-ips": "0",
 }
-"""There are no instances and elastic addresses here, and no VPC that nobody made."""
+"""There are no instances and elastic addresses here."""
 
 
 @operation("DescribeAccountAttributes")
 def describe_account_attributes(call: Call, request: Request) -> Response:
     groups = call.settings.quotas.security_groups_per_network_interface
-    attributes = {**ACCOUNT_ATTRIBUTES, "vpc-max-security-groups-per-interface": str(groups)}
+    default = [v.id for v in call.tx.all(r.Vpc, account_id=call.account_id, is_default=True)]
+    attributes = {
+        **ACCOUNT_ATTRIBUTES,
+        "default-vpc": default[0] if default else "none",
+        "vpc-max-security-groups-per-interface": str(groups),
+    }
     wanted: list[str] = request.get("AttributeNames") or list(attributes)
     for name in wanted:
         if name not in attributes:

@@ -10,10 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("vpn_tunnels") as table:
-        table.add_column(sa.Column("replacements", sa.BigInteger(), nullable=False, server_default="0"))
-    with op.batch_alter_table("tunnel_telemetry") as table:
-        table.add_column(sa.Column("failure", sa.String(length=1000), nullable=False, server_default=""))
-        table.add_column(sa.Column("maintenance_pending", sa.Boolean(), nullable=False, server_default=sa.false()))
-        table.add_column(sa.Column("maintenance_due_at", sa.BigInteger(), nullable=True))
-        table.add_column(sa.Column("maintenance_applied_at", sa.BigInteger(), nullable=True))
+    # Each for itself: a batch would make the table anew, and others refer to it.
+    op.add_column("vpn_tunnels", sa.Column("replacements", sa.BigInteger(), nullable=False, server_default="0"))
+    for column in (
+        sa.Column("failure", sa.String(length=1000), nullable=False, server_default=""),
+        sa.Column("maintenance_pending", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("maintenance_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("maintenance_applied_at", sa.BigInteger(), nullable=True),
+    ):
+        op.add_column("tunnel_telemetry", column)
