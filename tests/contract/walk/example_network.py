@@ -7,8 +7,8 @@ from typing import Any
 from botocore import xform_name
 
 from tests.contract.walk.example_vpn import tags
-from tests.contract.walk.filters import check_filters
-from tests.contract.walk.pages import check_pages
+from tests.contract.walk.filters import TAG, check_filters
+from tests.contract.walk.pages import check_one_page, check_pages
 from tests.contract.walk.walker import Walker
 from twinbore.model import resources as r
 
@@ -69,7 +69,49 @@ def _vpcs(w: Walker) -> str:
                 answer = w("DescribeVpcAttribute", VpcId=vpc_id, Attribute=attribute)
                 assert answer[name] == {"Value": value}
     w.effect("DescribeVpcAttribute", "Attribute")
+    _blocks(w, vpc_id)
+    _dhcp_options(w, vpc_id)
+    w("ModifyVpcTenancy", VpcId=vpc_id, InstanceTenancy="default")
+    _default_vpc(w)
     return vpc_id
+
+
+def _blocks(w: Walker, vpc_id: str) -> None:
+    added = w("AssociateVpcCidrBlock", VpcId=vpc_id, CidrBlock="10.31.0.0/16")["CidrBlockAssociation"]
+    w.settle()
+    w("DescribeVpcs", VpcIds=[vpc_id])
+    w("DisassociateVpcCidrBlock", AssociationId=added["AssociationId"])
+    w.settle()
+    (left,) = w("DescribeVpcs", VpcIds=[vpc_id])["Vpcs"][0]["CidrBlockAssociationSet"]
+    assert left["CidrBlock"] == "10.30.0.0/16"
+
+
+def _dhcp_options(w: Walker, vpc_id: str) -> None:
+    (options,) = w("DescribeDhcpOptions")["DhcpOptions"]
+    w("DescribeDhcpOptions", DhcpOptionsIds=[options["DhcpOptionsId"]])
+    check_filters(w, "DescribeDhcpOptions", "DhcpOptions", but=("key", "value", "tag-key", TAG))
+    for name in ("tag-key", TAG):  # the set has none
+        assert not w("DescribeDhcpOptions", Filters=[{"Name": name, "Values": ["*"]}])["DhcpOptions"]
+        w.filtered["DescribeDhcpOptions"].add(name)
+    for name, value in (("key", "domain-name-servers"), ("value", "AmazonProvidedDNS")):
+        assert w("DescribeDhcpOptions", Filters=[{"Name": name, "Values": [value]}])["DhcpOptions"] == [options]
+        assert not w("DescribeDhcpOptions", Filters=[{"Name": name, "Values": ["no-such-value"]}])["DhcpOptions"]
+        w.filtered["DescribeDhcpOptions"].add(name)
+    check_one_page(w, "DescribeDhcpOptions", "DhcpOptions")
+    for value in ("default", options["DhcpOptionsId"]):
+        w("AssociateDhcpOptions", DhcpOptionsId=value, VpcId=vpc_id)
+        assert w("DescribeVpcs", VpcIds=[vpc_id])["Vpcs"][0]["DhcpOptionsId"] == value
+    w.effect("AssociateDhcpOptions", "DhcpOptionsId", "VpcId")
+
+
+def _default_vpc(w: Walker) -> None:
+    vpc_id = w("CreateDefaultVpc")["Vpc"]["VpcId"]
+    w.settle()
+    of_the_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    for subnet in w.send("DescribeSubnets", Filters=of_the_vpc)["Subnets"][:2]:
+        w("DeleteSubnet", SubnetId=subnet["SubnetId"])
+        named = "AvailabilityZone" if subnet["AvailabilityZone"].endswith("a") else "AvailabilityZoneId"
+        w("CreateDefaultSubnet", **{named: subnet[named]})
 
 
 def _subnets(w: Walker, vpc_id: str) -> str:
@@ -194,7 +236,7 @@ def _routing(w: Walker, vpc_id: str, subnet_id: str) -> None:
     association = w("ReplaceRouteTableAssociation", AssociationId=association, RouteTableId=others[0])[
         "NewAssociationId"
     ]
-    gateway_id = w("DescribeInternetGateways")["InternetGateways"][0]["InternetGatewayId"]
+    gateway_id = _internet_gateway(w, vpc_id)
     interface_id = w("CreateNetworkInterface", SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
     w("CreateRoute", RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
     w("CreateRoute", RouteTableId=table_id, DestinationCidrBlock="172.30.0.0/16", NetworkInterfaceId=interface_id)
@@ -214,6 +256,11 @@ def _routing(w: Walker, vpc_id: str, subnet_id: str) -> None:
     w("DeleteNetworkInterface", NetworkInterfaceId=interface_id)
 
 
+def _internet_gateway(w: Walker, vpc_id: str) -> str:
+    attached = [{"Name": "attachment.vpc-id", "Values": [vpc_id]}]
+    return str(w("DescribeInternetGateways", Filters=attached)["InternetGateways"][0]["InternetGatewayId"])
+
+
 def _tags(w: Walker, vpc_id: str) -> None:
     w("CreateTags", Resources=[vpc_id], Tags=[{"Key": f"key-{n}", "Value": f"value-{n}"} for n in range(6)])
     check_filters(w, "DescribeTags", "Tags")
@@ -225,7 +272,7 @@ def _tags(w: Walker, vpc_id: str) -> None:
 
 
 def _end(w: Walker, vpc_id: str, subnet_id: str) -> None:
-    gateway_id = w("DescribeInternetGateways")["InternetGateways"][0]["InternetGatewayId"]
+    gateway_id = _internet_gateway(w, vpc_id)
     w("DetachInternetGateway", InternetGatewayId=gateway_id, VpcId=vpc_id)
     for interface in w("DescribeNetworkInterfaces")["NetworkInterfaces"]:
         w("DeleteNetworkInterface", NetworkInterfaceId=interface["NetworkInterfaceId"])

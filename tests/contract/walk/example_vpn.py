@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore import xform_name
 
+from tests.contract.walk import example_changes
 from tests.contract.walk.filters import check_filters
 from tests.contract.walk.pages import check_one_page
 from tests.contract.walk.walker import Walker
@@ -56,6 +57,7 @@ def walk(w: Walker) -> None:
     _routes(w, customer_id, connection)
     _observed(w, connection)
     _devices(w, connection["VpnConnectionId"])
+    example_changes.walk(w, connection)
     check_filters(w, "DescribeVpnConnections", "VpnConnections", but=("bgp-asn",))
     for asn in (65010, 65012):
         owned = [

@@ -28,6 +28,7 @@ NO_EDGE: Final = "route tables of gateways (edge associations) do not exist: ass
 NO_ENCRYPTION_CONTROL: Final = "VPC encryption control needs Nitro instances: leave it out"
 NO_GROUPS_OF_ZONES: Final = "there are no local and wavelength zones: every zone is one of the region's"
 NO_MESSAGES: Final = "zones are always available, so that there is nothing to say of them"
+ONE_SET: Final = "an account has one set of DHCP options, the region's own, which has no tags"
 NO_ENA: Final = "network interfaces here are not ENA devices: leave it out"
 NO_TRACKING: Final = "the times of connection tracking are the host's (`sysctl net.netfilter`): leave it out"
 
@@ -51,15 +52,26 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "Ipv4Prefixes": NO_PREFIX_DELEGATION,
     },
     "AssignPrivateIpAddressesResult": {"AssignedIpv4Prefixes": NO_PREFIX_DELEGATION},
+    "AssociateVpcCidrBlockRequest": {
+        "AmazonProvidedIpv6CidrBlock": IPV6,
+        "Ipv4IpamPoolId": IPAM,
+        "Ipv4NetmaskLength": IPAM,
+        "Ipv6CidrBlock": IPV6,
+        "Ipv6CidrBlockNetworkBorderGroup": IPV6,
+        "Ipv6IpamPoolId": IPV6,
+        "Ipv6NetmaskLength": IPV6,
+        "Ipv6Pool": IPV6,
+    },
+    "AssociateVpcCidrBlockResult": {"Ipv6CidrBlockAssociation": IPV6},
     "AssociateRouteTableRequest": {"GatewayId": NO_EDGE, "PublicIpv4Pool": NO_ELASTIC},
     "AvailabilityZone": {
         "Geography": NO_GROUPS_OF_ZONES,
-        "GroupLongName": NO_GROUPS_OF_ZONES,
         "Messages": NO_MESSAGES,
         "ParentZoneId": NO_GROUPS_OF_ZONES,
         "ParentZoneName": NO_GROUPS_OF_ZONES,
         "SubGeography": NO_GROUPS_OF_ZONES,
     },
+    "CreateDefaultSubnetRequest": {"Ipv6Native": IPV6},
     "CreateNetworkInterfaceRequest": {
         "ConnectionTrackingSpecification": NO_TRACKING,
         "EnablePrimaryIpv6": IPV6,
@@ -96,6 +108,9 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "VpcEncryptionControl": NO_ENCRYPTION_CONTROL,
     },
     "DeleteRouteRequest": _DESTINATIONS,
+    "DhcpOptions": {"Tags": ONE_SET},
+    "DisassociateVpcCidrBlockResult": {"Ipv6CidrBlockAssociation": IPV6},
+    "DescribeDhcpOptionsResult": {"NextToken": ONE_SET},
     "DescribeNetworkInterfacesRequest": {"IncludeManagedResources": NO_OPERATORS},
     "ModifyNetworkInterfaceAttributeRequest": {
         "AssociatePublicIpAddress": NO_ELASTIC,
@@ -176,7 +191,6 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
 
 FILTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "DescribeAvailabilityZones": {
-        "group-long-name": NO_GROUPS_OF_ZONES,
         "message": NO_MESSAGES,
         "parent-zone-id": NO_GROUPS_OF_ZONES,
         "parent-zone-name": NO_GROUPS_OF_ZONES,

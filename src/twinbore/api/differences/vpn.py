@@ -12,6 +12,7 @@ ADDITIONAL_KEYS: Final = (
     "of Phase1DHGroupNumbers and Phase2DHGroupNumbers"
 )
 NO_CONCENTRATORS: Final = "VPN concentrators come in a later version: connect to a virtual private gateway"
+NOT_CERTIFIED: Final = "tunnels authenticate by pre-shared key: change it with ModifyVpnTunnelOptions"
 ONLY_VGW: Final = "it needs a transit gateway or Cloud WAN, which come in a later version: use the default"
 
 MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -29,6 +30,24 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "CustomerGateway": {"CertificateArn": CERTIFICATES},
     "GetVpnConnectionDeviceTypesResult": {"NextToken": "a page holds all the types"},
+    "GetVpnTunnelReplacementStatusResult": {"TransitGatewayId": TRANSIT_GATEWAYS},
+    "ModifyVpnConnectionOptionsRequest": {
+        "LocalIpv6NetworkCidr": IPV6,
+        "RemoteIpv6NetworkCidr": IPV6,
+        "TunnelBandwidth=large": ONLY_VGW,
+    },
+    "ModifyVpnConnectionRequest": {"TransitGatewayId": TRANSIT_GATEWAYS},
+    "ModifyVpnTunnelCertificateRequest": {
+        "DryRun": NOT_CERTIFIED,
+        "VpnConnectionId": NOT_CERTIFIED,
+        "VpnTunnelOutsideIpAddress": NOT_CERTIFIED,
+    },
+    "ModifyVpnTunnelCertificateResult": {"VpnConnection": NOT_CERTIFIED},
+    "ModifyVpnTunnelOptionsSpecification": {
+        "Phase1AdditionalKeyExchanges": ADDITIONAL_KEYS,
+        "Phase2AdditionalKeyExchanges": ADDITIONAL_KEYS,
+        "TunnelInsideIpv6Cidr": IPV6,
+    },
     "TunnelOption": {
         "Phase1AdditionalKeyExchanges": ADDITIONAL_KEYS,
         "Phase2AdditionalKeyExchanges": ADDITIONAL_KEYS,
