@@ -10,9 +10,11 @@ What counts as used:
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from botocore import xform_name
@@ -23,6 +25,7 @@ from tests.contract.conftest import Service
 from tests.contract.walk import model
 from tests.contract.walk.model import Path
 
+NAMESPACE: Final = "{http://ec2.amazonaws.com/doc/2016-11-15/}"
 TELLING: Final = 4
 """A text with as many characters is known again wherever it stands."""
 
@@ -47,6 +50,7 @@ class Walker:
         self.filtered: defaultdict[str, set[str]] = defaultdict(set)
         self.problems: list[str] = []
         self._expected: list[tuple[str, Path, Any]] = []
+        self.ec2.meta.events.register("after-call.ec2", self._look_at_octets)
 
     def __call__(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """The answer of a call, which must succeed."""
@@ -90,6 +94,11 @@ class Walker:
 
     def settle(self) -> None:
         self.service.settle()
+
+    def _look_at_octets(self, http_response: Any, model: Any, **_: Any) -> None:
+        """The frame of an answer as it came: headers, namespace, and scalars before what has members."""
+        if http_response.status_code == HTTPStatus.OK:
+            self.problems += [f"{model.name}: {fault}" for fault in faults_of(http_response, model.name)]
 
     def _note(self, operation: str, answer: dict[str, Any]) -> None:
         shape = model.operation(operation).output_shape
@@ -139,3 +148,20 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def faults_of(http: Any, operation: str) -> list[str]:
+    """What is wrong with a successful answer to a client that takes it to the letter."""
+    root = ET.fromstring(http.content)
+    faults = []
+    if root.tag != f"{NAMESPACE}{operation}Response":
+        faults.append(f"the document is {root.tag}")
+    if http.headers.get("Content-Type") != "text/xml;charset=UTF-8":
+        faults.append(f"Content-Type is {http.headers.get('Content-Type')}")
+    if root[0].tag != f"{NAMESPACE}requestId" or root[0].text != http.headers.get("x-amzn-RequestId"):
+        faults.append("the document does not begin with the id of the header")
+    for element in root.iter():
+        kinds = [len(child) > 0 for child in element if len(child) or child.text]
+        if kinds != sorted(kinds):
+            faults.append(f"in {element.tag.removeprefix(NAMESPACE)} something with members is before a scalar")
+    return faults
