@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from twinbore.engines.ipsec import handover
-from twinbore.engines.ipsec.fingerprints import Due
+from tests.unit.engines.tunnels import tunnel
+from twinbore.engines.ipsec import handover, handovers
+from twinbore.engines.ipsec.charon_config import connection, shared_key
+from twinbore.engines.ipsec.fingerprints import Due, Fingerprint, fingerprint
 from twinbore.engines.ipsec.handover import Handover
-from twinbore.engines.ipsec.status import IkeSa
+from twinbore.engines.ipsec.handovers import Handovers, Outcome
+from twinbore.engines.ipsec.proposals import EVERYTHING
+from twinbore.engines.ipsec.status import IkeSa, ike_sas
 from twinbore.engines.ipsec.vici import ViciError
 
 NAME = "vpn-1"
@@ -39,6 +45,9 @@ class FakeCharon:
         self.ended.append(int(message["ike-id"]))
         del self.sas[int(message["ike-id"])]
         return {}
+
+    def close(self) -> None:
+        """As a session's end."""
 
     def answering(self, answer: Callable[[], None]) -> Callable[[IkeSa], Awaitable[None]]:
         """A call of the peer, of which comes what `answer` does."""
@@ -153,3 +162,91 @@ def test_a_call_that_charon_refuses_is_a_peer_that_does_not_answer() -> None:
         raise ViciError("no such connection")
 
     assert run(charon, Due.RENEGOTIATE, call) == 1
+
+
+def entry(*stale: tuple[int, Due]) -> Fingerprint:
+    made = tunnel()
+    return replace(fingerprint(b"salt", connection(made, 2, EVERYTHING), shared_key(made)), stale=stale)
+
+
+class Play:
+    """`Handovers` on a charon that is played, with a clock that is set by hand."""
+
+    def __init__(self, charon: FakeCharon, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(handovers, "ViciSession", lambda _: charon)
+        self.charon = charon
+        self.now = 0.0
+        self.answer: Callable[[], None] = lambda: None
+        self.outcomes: list[Outcome] = []
+        self.it = Handovers(Path("charon.vici"), self.call, self.outcomes.append, lambda: self.now)
+
+    async def call(self, *_: Any) -> None:
+        self.charon.calls += 1
+        self.answer()
+
+    async def begin(self, *stale: tuple[int, Due]) -> None:
+        """Begin what is due, and wait for its end."""
+        sas = ike_sas(await self.charon.stream())
+        self.it.begin(NAME, entry(*stale), tunnel(), sas)
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == f"ipsec-{NAME}"))
+        assert NAME not in self.it
+
+
+def test_a_peer_that_does_not_take_part_in_a_renewal_is_asked_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    charon = FakeCharon(1)
+    charon.sas[1]["rekey-time"] = "10"
+    play = Play(charon, monkeypatch)
+
+    async def scenario() -> None:
+        await play.begin((1, Due.RENEW))
+        await play.begin((1, Due.RENEW))
+        assert (charon.calls, play.outcomes) == (1, [])
+        play.now += handovers.RENEWAL_PAUSE_SECONDS
+        play.answer = lambda: charon.add(2)
+        await play.begin((1, Due.RENEW))
+        assert play.outcomes == [Outcome(NAME, frozenset({1}), broken=False)]
+
+    asyncio.run(scenario())
+    assert list(charon.sas) == [2]
+
+
+def test_times_alone_wait_for_the_next_rekeying_while_what_was_replaced_before_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    charon = FakeCharon(1, 2)
+    play = Play(charon, monkeypatch)
+    asyncio.run(play.begin((1, Due.RENEGOTIATE), (2, Due.RENEW)))
+    assert (charon.ended, charon.calls) == ([1], 0)
+    assert play.outcomes == [Outcome(NAME, frozenset({1}), broken=False)]
+
+
+def test_the_newest_sa_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is changed just after the algorithms were: the customer is waited for."""
+    charon = FakeCharon(1, 2)
+    play = Play(charon, monkeypatch)
+
+    def answer() -> None:
+        if charon.calls == 3:
+            charon.add(3)
+
+    play.answer = answer
+    asyncio.run(play.begin((1, Due.RENEGOTIATE), (2, Due.REAUTHENTICATE)))
+    assert list(charon.sas) == [3]
+    assert play.outcomes == [Outcome(NAME, frozenset({1, 2}), broken=False)]
+
+
+def test_what_is_under_way_ends_with_charon(monkeypatch: pytest.MonkeyPatch) -> None:
+    charon = FakeCharon(1)
+    play = Play(charon, monkeypatch)
+
+    async def scenario() -> None:
+        play.it.begin(NAME, entry((1, Due.REAUTHENTICATE)), tunnel(), ())
+        await asyncio.sleep(0.01)
+        play.it.forget()
+        await asyncio.sleep(0.01)
+        assert NAME not in play.it
+
+    asyncio.run(scenario())
+    assert (charon.ended, play.outcomes) == ([], [])

@@ -27,7 +27,6 @@ from twinbore.engines.base import EngineError
 from twinbore.engines.ipsec import handover
 from twinbore.engines.ipsec.charon import Charon
 from twinbore.engines.ipsec.charon_config import (
-    V1_SUFFIX,
     at_port,
     connection,
     connection_names,
@@ -35,12 +34,12 @@ from twinbore.engines.ipsec.charon_config import (
     shared_key,
     tunnel_name,
 )
-from twinbore.engines.ipsec.fingerprints import Due, Fingerprint, Ledger
-from twinbore.engines.ipsec.handover import Handover
+from twinbore.engines.ipsec.fingerprints import Due, Ledger
+from twinbore.engines.ipsec.handovers import Handovers, Outcome, by_connection, may_call
 from twinbore.engines.ipsec.proposals import EVERYTHING, NoProposal, Support
 from twinbore.engines.ipsec.reasons import Reasons
 from twinbore.engines.ipsec.renewal import renewal_seconds
-from twinbore.engines.ipsec.resume import Resume, peer_port
+from twinbore.engines.ipsec.resume import Resume
 from twinbore.engines.ipsec.status import IkeSa, best, ike_status
 from twinbore.engines.ipsec.vici import Section, ViciError, ViciEvents, ViciSession, ViciUnreachable
 from twinbore.engines.restarter import Restarter
@@ -49,7 +48,6 @@ from twinbore.model.observed import Changes, Failure, IkeStatus
 
 EVENTS: Final = ("ike-updown", "child-updown", "ike-rekey", "child-rekey", "log")
 INITIATE_PAUSE_SECONDS: Final = 10.0
-PARALLEL_CALLS: Final = 8
 
 log = structlog.get_logger("ipsec")
 
@@ -88,8 +86,7 @@ class IpsecEngine:
         self._settled: dict[str, tuple[IkeTunnel, frozenset[str]]] = {}
         self._plan: IpsecPlan | None = None
         self._initiated: dict[str, float] = {}
-        self._works: dict[str, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(PARALLEL_CALLS)
+        self._handovers = Handovers(self._charon.vici_path, self._call, self._handed_over, clock)
         self._restarter = Restarter("charon", self._bring_back, (EngineError, ViciError, ViciUnreachable), clock)
 
     async def start(self) -> None:
@@ -146,7 +143,7 @@ class IpsecEngine:
         tunnel = self._tunnel(name)
         seconds = None
         renews = entry.due[sa.unique_id] is Due.RENEW
-        if renews and tunnel is not None and self._may_call(tunnel, sa.connection):
+        if renews and tunnel is not None and may_call(tunnel, sa.connection):
             seconds = renewal_seconds([sa], {sa.unique_id}, tunnel.options)
         return replace(status, outdated=True, renewal_seconds=seconds)
 
@@ -192,6 +189,7 @@ class IpsecEngine:
         self._session.close()
         self._observer.close()
         self._initiated.clear()
+        self._handovers.forget()
         self._restarter.ended()
         self._on_event()
 
@@ -223,10 +221,7 @@ class IpsecEngine:
 
     async def _let_go(self) -> None:
         await self._restarter.cancel()
-        tasks = list(self._works.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._handovers.cancel_all()
         await self._events.stop()
         self._session.close()
         self._observer.close()
@@ -247,7 +242,7 @@ class IpsecEngine:
                 failed.append(Failure(tunnel.name, str(error)))
         if done:
             ledger.write(self._ledger_file)
-        await self._begin_works(ledger)
+        await self._hand_over(ledger)
         done += await self._initiate(plan.tunnels)
         return Changes(tuple(done), tuple(failed))
 
@@ -271,7 +266,7 @@ class IpsecEngine:
         if not has_key:
             done.append(f"loaded the pre-shared key of {tunnel.name}")
         for name in outdated:
-            await self._cancel_work(name)
+            await self._handovers.cancel(name)
             await self._session.request("load-conn", {name: bodies[name]})
             before = ledger.connections.get(name) if name in loaded else None
             ledger.connections[name] = entries[name]
@@ -309,7 +304,7 @@ class IpsecEngine:
         now = self._clock()
         for tunnel in wanted:
             last = self._initiated.get(tunnel.name, float("-inf"))
-            if tunnel.name in busy or tunnel.name in self._works or now - last < INITIATE_PAUSE_SECONDS:
+            if tunnel.name in busy or tunnel.name in self._handovers or now - last < INITIATE_PAUSE_SECONDS:
                 continue
             self._initiated[tunnel.name] = now
             try:
@@ -354,7 +349,7 @@ class IpsecEngine:
 
     async def _unload_connection(self, name: str) -> None:
         """The connection first, so that the peer cannot come back between its end and the end of its SAs."""
-        await self._cancel_work(name)
+        await self._handovers.cancel(name)
         await self._session.request("unload-conn", {"name": name})
         await handover.terminate_all(self._session, name)
         self._initiated.pop(name, None)
@@ -368,86 +363,31 @@ class IpsecEngine:
 
     # Work on SAs -----------------------------------------------------------------------------------------------------
 
-    async def _begin_works(self, ledger: Ledger) -> None:
+    async def _hand_over(self, ledger: Ledger) -> None:
         """Begin what is due now. What has become void, since its IKE SAs are gone, is forgotten."""
         due = {name: entry for name, entry in ledger.connections.items() if entry.stale}
         if not due:
             return
-        sas: dict[str, list[IkeSa]] = {}
-        for sa in await handover.list_sas(self._session):
-            sas.setdefault(sa.connection, []).append(sa)
+        sas = by_connection(await handover.list_sas(self._session))
         for name, entry in due.items():
-            if name not in self._works:
+            if name not in self._handovers:
                 there = sas.get(name, [])
-                self._settle(ledger, name, entry.due.keys() - {sa.unique_id for sa in there})
-                self._begin_work(name, ledger.connections[name], there)
+                self._settle(name, entry.due.keys() - {sa.unique_id for sa in there})
+                self._handovers.begin(name, ledger.connections[name], self._tunnel(tunnel_name(name)), there)
 
-    def _begin_work(self, name: str, entry: Fingerprint, sas: list[IkeSa]) -> None:
-        """The newest outdated IKE SA decides what is done; those before it have their successor in it."""
-        if not entry.stale:
-            return
-        newest, due = entry.stale[-1]
-        outdated = set(entry.due)
-        if due is Due.RENEW and not self._is_time(name, newest, sas):
-            outdated.discard(newest)
-        if outdated:
-            task = asyncio.get_running_loop().create_task(self._work(name, outdated, due), name=f"ipsec-{name}")
-            self._works[name] = task
-            task.add_done_callback(lambda _: self._works.pop(name, None))
-
-    def _is_time(self, name: str, number: int, sas: list[IkeSa]) -> bool:
-        """Whether an IKE SA with former times shall be replaced now."""
-        tunnel = self._tunnel(tunnel_name(name))
-        return (
-            tunnel is not None and self._may_call(tunnel, name) and renewal_seconds(sas, {number}, tunnel.options) == 0
-        )
-
-    def _settle(self, ledger: Ledger, name: str, numbers: Collection[int]) -> None:
-        """Nothing is due any more on these IKE SAs of a connection."""
-        entry = ledger.connections.get(name)
-        if ledger is self._ledger and entry is not None and not entry.due.keys().isdisjoint(numbers):
-            ledger.connections[name] = entry.without(numbers)
-            ledger.write(self._ledger_file)
-
-    async def _cancel_work(self, name: str) -> None:
-        task = self._works.get(name)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _work(self, name: str, outdated: Collection[int], due: Due) -> None:
-        """Do what is due on one connection's SAs. What fails because charon ended is void: its SAs went with it."""
-        session = ViciSession(self._charon.vici_path)
-        try:
-            ledger = self._current_ledger()
-            handing_over = Handover(session, name, outdated, self._caller(session, name), self._slots)
-            ended = await handing_over.run(due)
-        except (ViciUnreachable, ViciError) as error:
-            log.warning("a changed connection's SAs could not be replaced", connection=name, error=str(error))
-            return
-        finally:
-            session.close()
-        if ended:
-            self._reasons.note(tunnel_name(name), "the tunnel's options were changed; waiting for the customer gateway")
-        if ended is not None:
-            self._settle(ledger, name, outdated)
+    def _handed_over(self, outcome: Outcome) -> None:
+        if outcome.broken:
+            tunnel = tunnel_name(outcome.connection)
+            self._reasons.note(tunnel, "the tunnel's options were changed; waiting for the customer gateway")
+        self._settle(outcome.connection, outcome.numbers)
         self._on_event()
 
-    def _caller(self, session: ViciSession, name: str) -> handover.Call | None:
-        """How a connection's peer is called, if this side may: where its IKE SA is, as long as its address is that."""
-        tunnel = self._tunnel(tunnel_name(name))
-        if tunnel is None or not self._may_call(tunnel, name):
-            return None
-
-        async def call(sa: IkeSa) -> None:
-            moved = sa.section.get("remote-host") != tunnel.remote_address
-            await self._call(session, tunnel, None if moved else peer_port(ike_status(name, [sa], "", "")))
-
-        return call
-
-    @staticmethod
-    def _may_call(tunnel: IkeTunnel, name: str) -> bool:
-        return tunnel.remote_address is not None and not name.endswith(V1_SUFFIX)
+    def _settle(self, name: str, numbers: Collection[int]) -> None:
+        """Nothing is due any more on these IKE SAs of a connection."""
+        entry = self._ledger.connections.get(name) if self._ledger else None
+        if self._ledger is not None and entry is not None and not entry.due.keys().isdisjoint(numbers):
+            self._ledger.connections[name] = entry.without(numbers)
+            self._ledger.write(self._ledger_file)
 
     def _tunnel(self, name: str) -> IkeTunnel | None:
         tunnels = self._plan.tunnels if self._plan else ()
