@@ -11,7 +11,6 @@ from tests.contract import raw
 from tests.contract.conftest import Service
 from tests.contract.test_subnets import subnet
 from tests.contract.vpn import foreign, refused, vpc
-from twinbore.api.operation import OPERATIONS
 from twinbore.model.security import SecurityGroup
 from twinbore.model.settings import Quotas, Settings
 
@@ -143,7 +142,6 @@ def test_without_a_default_vpc_there_are_no_names(service: Service, ec2: Any) ->
         ec2.delete_security_group(GroupId=group_id, GroupName="web")
 
 
-@pytest.mark.skipif("CreateDefaultVpc" not in OPERATIONS, reason="there is no default VPC")
 def test_names_are_for_the_default_vpc(service: Service, ec2: Any) -> None:
     elsewhere = group(ec2, vpc(ec2), "elsewhere")
     default = ec2.create_default_vpc()["Vpc"]["VpcId"]

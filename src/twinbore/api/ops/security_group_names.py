@@ -19,9 +19,8 @@ from twinbore.model import security as s
 
 def default_vpc_id(call: Call) -> str:
     """The id of the account's default VPC. Raises VPCIdNotSpecified when it has none."""
-    for vpc in call.tx.all(r.Vpc, account_id=call.account_id):
-        if getattr(vpc, "is_default", False):
-            return vpc.id
+    for vpc in call.tx.all(r.Vpc, account_id=call.account_id, is_default=True):
+        return vpc.id
     raise ApiError("VPCIdNotSpecified", "No default VPC for this user: specify VpcId, or GroupId instead of GroupName.")
 
 
@@ -48,8 +47,7 @@ def group_of_request(call: Call, request: Request) -> s.SecurityGroup:
 
 def source_named(call: Call, group: s.SecurityGroup, name: str) -> s.SecurityGroup:
     """The group of this name that a rule of `group` names: both are the default VPC's."""
-    vpcs = [v for v in call.tx.all(r.Vpc, id=group.vpc_id) if getattr(v, "is_default", False)]
-    if not vpcs:
+    if not call.tx.all(r.Vpc, id=group.vpc_id, is_default=True):
         raise ApiError(
             "InvalidParameterValue",
             f"Invalid value '{name}' for groupName. You may not reference Amazon VPC security groups by name. Please "
