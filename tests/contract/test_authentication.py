@@ -50,12 +50,12 @@ def test_a_wrong_service_says_which_is_right(service: Service) -> None:
     assert "scoped to service 'ec2' or 'sts', not 's3'" in answer.text
 
 
-@pytest.mark.parametrize("minutes", [-14, 14])
+@pytest.mark.parametrize("minutes", [-4, 4])
 def test_a_clock_that_is_a_little_wrong(service: Service, monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
     assert _at(service, minutes).status == 200
 
 
-@pytest.mark.parametrize("minutes", [-16, 16])
+@pytest.mark.parametrize("minutes", [-6, 6])
 def test_a_clock_that_is_too_wrong(service: Service, minutes: int) -> None:
     answer = _at(service, minutes)
     assert (answer.status, code(answer)) == (400, "RequestExpired")

@@ -20,11 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 import twinbore.api.ops  # noqa: F401 - registers the operations
 from tests.unit import worldstore
 from twinbore.agent import lifecycle
+from twinbore.api.authorization import Caller
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import OPERATIONS, Call
 from twinbore.model import resources as r
 from twinbore.model import security as sec
 from twinbore.model.desired import HostPlan
+from twinbore.model.permissions import ADMINISTRATOR
 from twinbore.model.settings import Settings
 from twinbore.planner.gateways import HostFacts
 from twinbore.planner.plan import plan
@@ -33,6 +35,7 @@ from twinbore.store.snapshot import load_snapshot
 ACCOUNT = "123456789012"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 POOLS = Settings(outside_pool_a=("203.0.113.1", "203.0.113.2"), outside_pool_b=("198.51.100.1", "198.51.100.2"))
+CALLER = Caller(ACCOUNT, "AKIAEXAMPLE", "", ADMINISTRATOR, POOLS.region)
 NOWHERE = "0123456789abcdef0"
 choice = st.integers(min_value=0, max_value=1000)
 
@@ -77,7 +80,7 @@ class Operations(RuleBasedStateMachine):
         before = self._revision()
         try:
             with self.database.write() as tx:
-                OPERATIONS[name](Call(tx, ACCOUNT, POOLS, NOW, self.random), request)
+                OPERATIONS[name](Call(tx, CALLER, POOLS, NOW, self.random), request)
         except ApiError as error:
             assert error.code
             assert error.message

@@ -5,9 +5,10 @@ at once. `TWINBORE_ACCESS_KEY_ID` and `TWINBORE_SECRET_ACCESS_KEY` set it instea
 change the secret of the one they name.
 
 Decision: the API keeps the secrets of keys that were used in memory for `KEPT_SECONDS`. Unwrapping one for each request
-costs more than checking the signature; what is lost is that a key which another process removes or changes is good for
-that much longer, and that a secret lies in the memory of the process that holds the master key anyway. Unknown keys
-are never remembered: a new one works at once, and nobody can fill the memory with guesses.
+costs more than checking the signature; what is lost is that the secrets of keys lie in the memory of the process that
+holds the master key anyway. Whoever changes a key in another process calls `KeyRing.forget` here; where that is not
+possible, the change takes that much longer. Unknown keys are never remembered: a new one works at once, and nobody can
+fill the memory with guesses.
 
 Reference: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; IAM User Guide, "Unique
 identifiers" (AKIA and 16 characters of A-Z and 2-7).
@@ -27,6 +28,7 @@ from typing import Final
 
 from twinbore.api.operation import Randomness
 from twinbore.api.sigv4 import Key
+from twinbore.model.permissions import ROLES, Policy, parse_policy
 from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import Database, Transaction
 
@@ -68,15 +70,19 @@ class CredentialsError(ValueError):
 
 
 class KeyRing:
-    """Accounts and secrets of access keys; safe to use from several threads."""
+    """Access keys with their secrets; safe to use from several threads."""
 
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
         self._kept: dict[str, tuple[Key, float]] = {}
 
+    def forget(self) -> None:
+        """Read every key anew: some have changed."""
+        self._kept = {}
+
     def find(self, access_key_id: str) -> Key | None:
-        """The account and secret of an access key, or None."""
+        """An access key, or None."""
         kept = self._kept.get(access_key_id)
         if kept is not None and self._monotonic() < kept[1]:
             return kept[0]
@@ -90,10 +96,17 @@ class KeyRing:
 
 
 def find_key(tx: Transaction, access_key_id: str) -> Key | None:
-    """The account and secret of an access key, or None."""
+    """An access key with its secret and what it may do, or None."""
     row = tx.get(AccessKey, access_key_id)
     secret = tx.secret(access_key_id, SECRET_FIELD) if row else None
-    return Key(row.account_id, secret) if row and secret else None
+    if row is None or not secret:
+        return None
+    return Key(row.account_id, secret, row.name, row.enabled, policy_of(row))
+
+
+def policy_of(key: AccessKey) -> Policy:
+    """What a key may do."""
+    return parse_policy(key.policy) if key.policy else ROLES[key.role]
 
 
 def _from_environment(environ: Mapping[str, str]) -> tuple[str, str] | None:

@@ -32,6 +32,7 @@ from starlette.routing import Route
 from twinbore import __version__
 from twinbore.api import codec, form, sts
 from twinbore.api.accounts import KeyRing
+from twinbore.api.authorization import Caller
 from twinbore.api.dispatch import Dispatcher
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import Randomness
@@ -94,11 +95,13 @@ class Endpoint:
         identity = verify(received, self._keys.find, self._region, self._clock())
         if not version:
             facts["service"] = identity.service
-        facts |= {"account": identity.account_id, "access_key": identity.access_key_id}
+        key = identity.key
+        facts |= {"account": key.account_id, "access_key": identity.access_key_id}
+        caller = Caller(key.account_id, identity.access_key_id, key.name, key.policy, self._region)
         if facts["service"] == "sts":
-            return sts.answer(action, identity.account_id, request_id)
+            return sts.answer(action, caller, request_id)
         version = version or codec.CURRENT_VERSION
-        return self._dispatcher.answer(identity.account_id, action, version, parameters, request_id)
+        return self._dispatcher.answer(caller, action, version, parameters, request_id)
 
 
 def create_app(database: Database, settings: Settings, clock: Callable[[], datetime], random: Randomness) -> Starlette:

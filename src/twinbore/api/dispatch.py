@@ -1,5 +1,6 @@
 """From a verified request to its answer: which operation it is, its transaction, and the answer where there is none.
 
+* A request that the caller's key may not make is refused before anything is looked at (see `authorization`).
 * An operation runs in one transaction, a write transaction unless its name says that it only reads; the answer is
   written inside it, so that whatever ends in an error has changed nothing. DryRun undoes it after it has succeeded: a
   dry run checks all that a real one would.
@@ -22,6 +23,7 @@ from botocore.model import OperationModel
 
 import twinbore.api.ops  # noqa: F401 - registers the operations
 from twinbore.api import codec, differences, errors
+from twinbore.api.authorization import Caller, authorize
 from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
 from twinbore.api.missing import refuse_ids
@@ -53,7 +55,7 @@ class Dispatcher:
         self._clock = clock
         self._random = random
 
-    def answer(self, account_id: str, action: str, version: str, parameters: Parameters, request_id: str) -> bytes:
+    def answer(self, caller: Caller, action: str, version: str, parameters: Parameters, request_id: str) -> bytes:
         """The XML document that the request is answered with. Raises `ApiError` and `StoreError`."""
         codec.check_version(version)
         if not action:
@@ -63,10 +65,11 @@ class Dispatcher:
         operation_model = self._model.operation_model(action)
         function = OPERATIONS.get(action) or empty_listing(operation_model)
         request = codec.parse(operation_model, parameters)
+        authorize(caller, action, request)
         dry_run = bool(request.pop("DryRun", False))
         reading = action.startswith(READ_ONLY)
         with self._database.read() if reading else self._database.write() as tx:
-            result = function(Call(tx, account_id, self._settings, self._clock(), self._random), request)
+            result = function(Call(tx, caller, self._settings, self._clock(), self._random), request)
             _refuse_unread(operation_model, request)
             if dry_run:
                 raise errors.dry_run()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from twinbore.api.authorization import Caller
 from twinbore.model.ids import new_id
 from twinbore.model.settings import Settings
 from twinbore.store.database import Transaction
@@ -42,10 +43,15 @@ class Call:
     """The context of one request."""
 
     tx: Transaction
-    account_id: str
+    caller: Caller
     settings: Settings
     now: datetime
     random: Randomness
+
+    @property
+    def account_id(self) -> str:
+        """The caller's account."""
+        return self.caller.account_id
 
     def new_id(self, resource_type: str) -> str:
         return new_id(resource_type, self.random.hex)

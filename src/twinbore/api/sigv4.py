@@ -31,12 +31,14 @@ from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
 from twinbore.api.errors import ApiError
+from twinbore.model.permissions import Policy
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 OTHER_SCHEMES: Final = ("AWS4-", "AWS ")
 """How the Authorization header begins in other versions of the signature."""
 
-SKEW: Final = timedelta(minutes=15)
+SKEW: Final = timedelta(minutes=5)
+"""How old a request may be, or how far ahead of this host's clock (IAM User Guide, "Signature Version 4")."""
 MAX_LIFETIME_SECONDS: Final = 604800
 SERVICES: Final = ("ec2", "sts")
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
@@ -55,20 +57,23 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who signed: the access key, its account, and the service of the credential scope."""
-
-    access_key_id: str
-    account_id: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
 class Key:
-    """An access key's account and secret."""
+    """An access key: its account, secret and name, and what it may do."""
 
     account_id: str
     secret: str
+    name: str
+    enabled: bool
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed: the access key, and the service of the credential scope."""
+
+    access_key_id: str
+    key: Key
+    service: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,9 @@ def verify(received: Received, find_key: Callable[[str], Key | None], region: st
         raise _failure(f"{INVALID_CREDENTIALS}: the access key ID does not exist")
     if not hmac.compare_digest(_sign(received, claim, key, body_hash).encode(), claim.signature.encode()):
         raise _failure(f"{INVALID_CREDENTIALS}: the signature does not match; check the secret access key")
-    return Identity(claim.access_key_id, key.account_id, claim.service)
+    if not key.enabled:
+        raise _failure(f"{INVALID_CREDENTIALS}: the access key {claim.access_key_id} is disabled")
+    return Identity(claim.access_key_id, key, claim.service)
 
 
 def _failure(message: str) -> ApiError:

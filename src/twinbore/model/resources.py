@@ -305,8 +305,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """`id` is the access key id; the secret access key is the secret (`id`, "secret_access_key")."""
+    """`id` is the access key id; the secret access key is the secret (`id`, "secret_access_key").
+
+    `role` is one of `permissions.ROLES`, or empty where `policy` (JSON) says what the key may do.
+    """
 
     id: str
     account_id: str
     created_at: datetime
+    name: str = ""
+    enabled: bool = True
+    role: str = "administrator"
+    policy: str = ""

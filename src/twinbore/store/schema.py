@@ -108,7 +108,17 @@ def _account() -> Column[str]:
 
 
 accounts: Final = Table("accounts", metadata, _id(), _time("created_at"))
-access_keys: Final = Table("access_keys", metadata, _id(), _account(), _time("created_at"))
+access_keys: Final = Table(
+    "access_keys",
+    metadata,
+    _id(),
+    _account(),
+    _time("created_at"),
+    _text("name"),
+    _flag("enabled"),
+    _text("role"),
+    _text("policy", length=16384),
+)
 vpcs: Final = Table(
     "vpcs",
     metadata,

@@ -4,6 +4,8 @@ The configuration for the customer's device is part of a description while the c
 API reference, `VpnConnection`) or being modified, the keys until it is deleted. A tunnel's telemetry is what the agent
 last recorded; a deleted connection, whose telemetry is gone, has its tunnels down.
 
+A caller that may not set a tunnel's pre-shared key is not shown it either (see `authorization`).
+
 Tunnels are always in the order 1, 2, in the options and in the telemetry.
 """
 
@@ -13,6 +15,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import Any, Final
 
+from twinbore.api.authorization import REDACTED
 from twinbore.api.operation import Call
 from twinbore.api.ops.common import tag_sets
 from twinbore.api.ops.vpn_tunnels import describe_tunnel
@@ -75,7 +78,7 @@ class ConnectionReader:
 
     def view(self, connection: r.VpnConnection) -> ConnectionView:
         """What a device's configuration is made of. The connection must be in a state of `LIVING`."""
-        first, second = (TunnelView(t, self._keys[t.id]) for t in self.tunnels(connection))
+        first, second = (TunnelView(t, self._shown_key(t) or "") for t in self.tunnels(connection))
         gateway_id = connection.vpn_gateway_id
         return ConnectionView(
             connection=connection,
@@ -107,6 +110,12 @@ class ConnectionReader:
         """The tunnel's pre-shared key, or None after the connection was deleted."""
         return self._keys.get(tunnel.id)
 
+    def _shown_key(self, tunnel: r.VpnTunnel) -> str | None:
+        """The key as the caller may see it."""
+        if tunnel.id not in self._keys:
+            return None
+        return self._keys[tunnel.id] if self._call.caller.may_see_keys(tunnel.connection_id) else REDACTED
+
     def _options(self, connection: r.VpnConnection, tunnels: list[r.VpnTunnel]) -> dict[str, Any]:
         return {
             "EnableAcceleration": False,
@@ -116,7 +125,7 @@ class ConnectionReader:
             "OutsideIpAddressType": connection.outside_ip_address_type,
             "TunnelInsideIpVersion": connection.tunnel_inside_ip_version,
             "TunnelBandwidth": connection.tunnel_bandwidth,
-            "TunnelOptions": [describe_tunnel(tunnel, self.key(tunnel)) for tunnel in tunnels],
+            "TunnelOptions": [describe_tunnel(tunnel, self._shown_key(tunnel)) for tunnel in tunnels],
         }
 
     def _telemetry_shape(self, connection: r.VpnConnection, tunnel: r.VpnTunnel) -> dict[str, Any]:
