@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,11 +184,11 @@ def test_parameters_that_would_be_ignored_are_refused() -> None:
         refuse_others({"A": "x", "B": True}, "A")
 
 
+@pytest.mark.timeout(60)
 def test_wildcards_take_no_time_that_grows_with_their_number() -> None:
-    begun = time.perf_counter()
+    """A backtracking matcher would not be ready within years."""
     assert not passes("a" * 5000, "*a" * 60 + "*b")
     assert passes("a" * 5000 + "b", "*a" * 60 + "*b")
-    assert time.perf_counter() - begun < 0.5
 
 
 @pytest.mark.parametrize(
