@@ -67,7 +67,7 @@ def test_the_example_shows_every_setting_with_its_default() -> None:
     quotas = shown.pop("quotas")
     assert quotas == dataclasses.asdict(Quotas())
     assert shown.keys() == {field.name for field in dataclasses.fields(Settings)} - {"quotas"}
-    for name in shown.keys() - {"outside_pool_a", "outside_pool_b", "underlay"}:
+    for name in shown.keys() - {"outside_pool_a", "outside_pool_b", "underlay", "tls_cert", "tls_key"}:
         default = getattr(Settings(), name)
         assert shown[name] == (list(default) if isinstance(default, tuple) else default), name
 

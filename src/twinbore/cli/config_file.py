@@ -10,6 +10,7 @@ Unknown names, wrong types and entries that cannot be used are refused with the 
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import tomllib
 from pathlib import Path
 
@@ -57,6 +58,36 @@ def check(settings: Settings) -> None:
     host, _, port = settings.listen.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) < 65536:
         raise ConfigError(f"listen = {settings.listen!r}: ADDRESS:PORT, for example 127.0.0.1:4566")
+
+
+def check_listening(settings: Settings) -> None:
+    """Raise `ConfigError` for a place to listen at that would give secrets away. For settings with all options in them.
+
+    Signatures keep requests from being forged, not from being read, and answers hold pre-shared keys: without TLS only
+    the loopback is listened on, unless the operator insists.
+    """
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        present, absent = ("tls_cert", "tls_key") if settings.tls_key is None else ("tls_key", "tls_cert")
+        raise ConfigError(f"{present} is set and {absent} is not: TLS needs both, a certificate and its key")
+    if can_be_read(settings) and not settings.insecure_listen:
+        raise ConfigError(
+            f"listen = {settings.listen!r} is not a loopback address, and without TLS whoever is on the way reads the "
+            "pre-shared keys in the answers. Give a certificate (tls_cert and tls_key, or --tls-cert and --tls-key), "
+            "listen on 127.0.0.1 behind a proxy that ends TLS, or insist: insecure_listen = true, or --insecure-listen"
+        )
+
+
+def can_be_read(settings: Settings) -> bool:
+    """Whether others than this host's processes may see what the API says."""
+    host = settings.listen.rpartition(":")[0].strip("[]")
+    return settings.tls_cert is None and not _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"  # RFC 6761; where another name leads to may change
 
 
 def save(settings: Settings, path: Path) -> None:

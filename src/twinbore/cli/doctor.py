@@ -11,12 +11,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from twinbore.cli import config_file
+from twinbore.cli import config_file, tls
 from twinbore.cli.assembly import ESP_DAEMON, ESP_SHIM, esp_choice
 from twinbore.cli.paths import Paths
 from twinbore.engines.net.sysctl import machine_problems
@@ -70,6 +71,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _esp_files()
     yield from _pools(settings)
     yield _underlay(settings)
+    yield _listening(settings)
     yield from _machine()
 
 
@@ -136,6 +138,20 @@ def _underlay(settings: Settings) -> Finding:
     if (Path("/run/netns") / settings.underlay).exists():
         return Finding("ok", f"underlay: network namespace {settings.underlay}")
     return Finding("missing", f"underlay: network namespace {settings.underlay!r}", f"ip netns add {settings.underlay}")
+
+
+def _listening(settings: Settings) -> Finding:
+    try:
+        config_file.check_listening(settings)
+        if settings.tls_cert is None or settings.tls_key is None:
+            return Finding("ok", f"API: {settings.endpoint}, without TLS")
+        _, validity = tls.load(Path(settings.tls_cert), Path(settings.tls_key))
+    except (config_file.ConfigError, tls.TlsError) as error:
+        return Finding("missing", f"API: {error.message}")
+    if complaint := validity.complaint(datetime.now(UTC)):
+        return Finding("note", f"API: {complaint}")
+    names = ", ".join(validity.names)
+    return Finding("ok", f"API: {settings.endpoint}, a certificate for {names} until {validity.not_after:%Y-%m-%d}")
 
 
 def _machine() -> Iterator[Finding]:

@@ -35,6 +35,11 @@ def main() -> None:
 )
 @_state
 @click.option("--listen", metavar="ADDR:PORT", help="Where the API listens.  [default: 127.0.0.1:4566]")
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve HTTPS with this certificate chain."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The certificate's private key.")
+@click.option("--insecure-listen", is_flag=True, help="Listen on other addresses than the loopback's without TLS.")
 @click.option("--underlay", metavar="NETNS", help="Network namespace that owns the outside addresses.")
 @click.option(
     "--engines",
@@ -43,7 +48,15 @@ def main() -> None:
 )
 @click.option("--verbose", is_flag=True, help="Log debug messages as well.")
 def up(  # noqa: PLR0917 - click passes options by name
-    config: Path | None, state: Path, listen: str | None, underlay: str | None, engines: str | None, verbose: bool
+    config: Path | None,
+    state: Path,
+    listen: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    insecure_listen: bool,
+    underlay: str | None,
+    engines: str | None,
+    verbose: bool,
 ) -> None:
     """Run API, planner and agent in one process, in the foreground.
 
@@ -53,7 +66,19 @@ def up(  # noqa: PLR0917 - click passes options by name
     from twinbore.cli import up as verb
 
     paths = Paths(state.absolute())
-    sys.exit(verb.run(paths, config, listen=listen, underlay=underlay, engines=engines, verbose=verbose))
+    sys.exit(
+        verb.run(
+            paths,
+            config,
+            listen=listen,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            insecure_listen=insecure_listen,
+            underlay=underlay,
+            engines=engines,
+            verbose=verbose,
+        )
+    )
 
 
 @main.command()

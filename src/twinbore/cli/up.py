@@ -1,8 +1,8 @@
 """`twinbore up`: API, planner and agent in one process.
 
-The order at start: settings, lock, database, credentials, then the API's port, then the engines. The API answers while
-the engines still start; resources stay `pending` until they are there. At the end, whatever its cause, the data plane
-runs on.
+The order at start: settings and certificate, lock, database, credentials, then the API's port, then the engines. The
+API answers while the engines still start; resources stay `pending` until they are there. At the end, whatever its
+cause, the data plane runs on.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from twinbore.api.app import create_app
 from twinbore.cli import config_file
 from twinbore.cli.assembly import build_engines
 from twinbore.cli.paths import Paths
+from twinbore.cli.tls import Certificate
 from twinbore.engines.base import EngineError
 from twinbore.model.settings import Settings
 from twinbore.observe import logs
@@ -65,6 +66,9 @@ def run(
     config: Path | None,
     *,
     listen: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    insecure_listen: bool,
     underlay: str | None,
     engines: str | None,
     verbose: bool,
@@ -74,11 +78,16 @@ def run(
     settings = replace(
         settings,
         listen=listen or settings.listen,
+        tls_cert=_absolute(tls_cert or settings.tls_cert),
+        tls_key=_absolute(tls_key or settings.tls_key),
+        insecure_listen=insecure_listen or settings.insecure_listen,
         underlay=underlay or settings.underlay,
         engines=engines or settings.engines,
     )
     config_file.check(settings)
+    config_file.check_listening(settings)
     logs.configure(level=logging.DEBUG if verbose else logging.INFO)
+    certificate = _certificate(settings)
     _raise_file_limit()
     if settings.engines == "real" and os.geteuid() != 0:
         raise click.ClickException(
@@ -90,7 +99,7 @@ def run(
             config_file.save(settings, paths.settings)
             database = open_database(paths)
             try:
-                asyncio.run(_serve(paths, settings, database))
+                asyncio.run(_serve(paths, settings, database, certificate))
             finally:
                 database.close()
     except (CredentialsError, EngineError, MasterKeyError) as error:
@@ -100,6 +109,18 @@ def run(
             f"{error.filename}: {error.strerror}; choose another --state or run as root"
         ) from error
     return 0
+
+
+def _absolute(path: Path | str | None) -> str | None:
+    """Links are kept as they are: a renewal makes them lead elsewhere."""
+    return None if path is None else str(Path(path).absolute())
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """What the API is served with. Raises `TlsError`."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(Path(settings.tls_cert), Path(settings.tls_key), now)
 
 
 def _raise_file_limit() -> None:
@@ -137,7 +158,7 @@ def open_database(paths: Paths) -> Database:
     return database
 
 
-async def _serve(paths: Paths, settings: Settings, database: Database) -> None:
+async def _serve(paths: Paths, settings: Settings, database: Database, certificate: Certificate | None) -> None:
     log = structlog.get_logger("up")
     key = ensure_credentials(database, paths.credentials, os.environ, SystemRandomness(), now())
     stop = asyncio.Event()
@@ -154,24 +175,27 @@ async def _serve(paths: Paths, settings: Settings, database: Database) -> None:
     engines, facts = build_engines(settings, paths, touch)
     agent = Agent(database, engines, facts, timedelta(seconds=settings.deleted_visible_seconds), now)
     admin = AdminServer(paths.admin_socket, database, agent, now)
-    server = _server(settings, database)
-    log.info("starting", api=f"http://{settings.listen}", access_key=key.id, credentials=str(paths.credentials))
-    serving = asyncio.create_task(server.serve())
-    reconciling = asyncio.create_task(agent.run(stop))
+    server = _server(settings, database, certificate)
+    log.info("starting", api=settings.endpoint, access_key=key.id, credentials=str(paths.credentials))
+    if config_file.can_be_read(settings):
+        log.warning("no TLS, as asked for: whoever is on the way reads the pre-shared keys in the answers")
+    tasks = {asyncio.create_task(server.serve()), asyncio.create_task(agent.run(stop))}
+    if certificate is not None:
+        tasks.add(asyncio.create_task(certificate.follow(stop)))
     await admin.start()
     try:
-        done, _ = await asyncio.wait({serving, reconciling}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
         stop.set()
         server.should_exit = True
         await admin.close()
-        await asyncio.gather(serving, reconciling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         log.info("stopped; the data plane runs on", stop_it_with=f"twinbore down --state {paths.state}")
 
 
-def _server(settings: Settings, database: Database) -> uvicorn.Server:
+def _server(settings: Settings, database: Database, certificate: Certificate | None) -> uvicorn.Server:
     host, _, port = settings.listen.rpartition(":")
     app = create_app(database, settings, now, SystemRandomness())
     return uvicorn.Server(
@@ -183,5 +207,6 @@ def _server(settings: Settings, database: Database) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             lifespan="off",
+            **({} if certificate is None else certificate.serving),
         )
     )

@@ -44,11 +44,17 @@ class Settings:
     `underlay` is the network namespace that owns the outside addresses (None: the one the agent runs in). `engines`
     is `real` or `fake`; `esp` is `auto`, `kernel` or `user`. `deleted_visible_seconds`: how long deleted gateways and
     connections stay in Describe answers.
+
+    `tls_cert` (chain, the server's own first) and `tls_key` are PEM files; both or neither. `insecure_listen` allows
+    plain HTTP on addresses other than the loopback's.
     """
 
     region: str = "us-east-1"
     zones: tuple[str, ...] = ("a", "b", "c")
     listen: str = "127.0.0.1:4566"
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    insecure_listen: bool = False
     underlay: str | None = None
     outside_pool_a: tuple[str, ...] = ()
     outside_pool_b: tuple[str, ...] = ()
@@ -62,3 +68,8 @@ class Settings:
     @property
     def availability_zones(self) -> tuple[str, ...]:
         return tuple(self.region + z for z in self.zones)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that clients are given."""
+        return f"{'http' if self.tls_cert is None else 'https'}://{self.listen}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.unit import sample, worldstore
-from twinbore.cli import config_file
+from tests.unit.certificates import authority, issued
+from twinbore.cli import config_file, doctor
 from twinbore.cli.main import main
 from twinbore.cli.paths import Paths
 from twinbore.model.settings import Settings
@@ -71,3 +73,24 @@ def test_a_master_key_that_is_open_to_others_is_refused(installation: Paths) -> 
     status, text = invoke("status", "--state", installation.state)
     assert status == 1
     assert "chmod 600" in text
+
+
+def finding_of_the_api(settings: Settings) -> doctor.Finding:
+    (finding,) = [each for each in doctor.findings(settings) if each.text.startswith("API: ")]
+    return finding
+
+
+def test_doctor_looks_at_where_the_api_listens(tmp_path: Path) -> None:
+    assert finding_of_the_api(Settings()).text == "API: http://127.0.0.1:4566, without TLS"
+    refused = finding_of_the_api(Settings(listen="0.0.0.0:4566"))
+    assert (refused.level, "is not a loopback address" in refused.text) == ("missing", True)
+    certificate, key = issued(authority()).write(tmp_path)
+    served = finding_of_the_api(Settings(listen="0.0.0.0:4566", tls_cert=str(certificate), tls_key=str(key)))
+    assert served.level == "ok"
+    assert "https://0.0.0.0:4566, a certificate for localhost, 127.0.0.1 until 20" in served.text
+    key.chmod(0o644)
+    opened = finding_of_the_api(Settings(tls_cert=str(certificate), tls_key=str(key)))
+    assert (opened.level, "chmod 600" in opened.text) == ("missing", True)
+    files = issued(authority(), not_before=datetime(2020, 1, 1, tzinfo=UTC)).write(tmp_path)
+    expired = finding_of_the_api(Settings(tls_cert=str(files[0]), tls_key=str(files[1])))
+    assert (expired.level, "expired on 2020-01-11" in expired.text) == ("note", True)

@@ -60,3 +60,20 @@ def test_settings_survive_for_the_other_commands(tmp_path: Path) -> None:
     assert config_file.saved(tmp_path / "settings.json") == settings
     with pytest.raises(ConfigError, match="twinbore up"):
         config_file.saved(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:4566", "127.9.9.9:1", "[::1]:4566", "localhost:4566"])
+def test_the_loopback_needs_no_tls(listen: str) -> None:
+    config_file.check_listening(Settings(listen=listen))
+    assert Settings(listen=listen).endpoint == f"http://{listen}"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(listen="0.0.0.0:4566", insecure_listen=True),
+        Settings(listen="0.0.0.0:4566", tls_cert="/cert.pem", tls_key="/key.pem"),
+    ],
+)
+def test_other_addresses_need_tls_or_an_operator_who_insists(settings: Settings) -> None:
+    config_file.check_listening(settings)
