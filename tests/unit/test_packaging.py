@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from twinbore.cli import config_file
-from twinbore.model.settings import Quotas, Settings
+from twinbore.model.settings import Quotas, Settings, Throttling
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "packaging" / "twinbore.toml"
@@ -66,7 +66,8 @@ def test_the_example_shows_every_setting_with_its_default() -> None:
     shown = tomllib.loads(uncommented(EXAMPLE.read_text()))
     quotas = shown.pop("quotas")
     assert quotas == dataclasses.asdict(Quotas())
-    assert shown.keys() == {field.name for field in dataclasses.fields(Settings)} - {"quotas"}
+    assert shown.pop("throttling") == dataclasses.asdict(Throttling())
+    assert shown.keys() == {field.name for field in dataclasses.fields(Settings)} - {"quotas", "throttling"}
     for name in shown.keys() - {"outside_pool_a", "outside_pool_b", "underlay", "tls_cert", "tls_key"}:
         default = getattr(Settings(), name)
         assert shown[name] == (list(default) if isinstance(default, tuple) else default), name

@@ -85,7 +85,10 @@ class Endpoint:
             self._log.error("internal error", traceback=traceback.format_exc(), **facts)
             content, status = _error_answer(_failure("InternalError", request_id, 500), request_id, facts), 500
         self._log.info("request", status=status, ms=round((time.monotonic() - begun) * 1000, 1), **facts)
-        return HttpResponse(content, status, headers=HEADERS | {"x-amzn-RequestId": request_id}, media_type=XML)
+        headers = HEADERS | {"x-amzn-RequestId": request_id}
+        if "retry_after" in facts:
+            headers["Retry-After"] = str(facts["retry_after"])
+        return HttpResponse(content, status, headers=headers, media_type=XML)
 
     def _answer(self, received: Received, request_id: str, facts: dict[str, Any]) -> bytes:
         parameters = form.parameters(received.query, received.body if received.method == "POST" else b"")
@@ -122,6 +125,8 @@ async def _health(_http: HttpRequest) -> HttpResponse:
 def _error_answer(error: ApiError, request_id: str, facts: dict[str, Any]) -> bytes:
     """The refusal as its service writes it; the log's line gets its code."""
     facts["error"] = error.code
+    if error.retry_after is not None:
+        facts["retry_after"] = error.retry_after
     write = codec.query_error_answer if facts.get("service") == "sts" else codec.error_answer
     return write(error, request_id)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import monotonic_ns
 from typing import Final
 
 from botocore.model import OperationModel
@@ -28,6 +29,7 @@ from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
 from twinbore.api.missing import refuse_ids
 from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness, Request, Response
+from twinbore.api.throttle import Throttle
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database
 
@@ -52,6 +54,7 @@ class Dispatcher:
         self._model = codec.service("ec2")  # loaded here, so that no request waits for it
         self._database = database
         self._settings = settings
+        self._throttle = Throttle(settings.throttling)
         self._clock = clock
         self._random = random
 
@@ -62,6 +65,7 @@ class Dispatcher:
             raise errors.missing_parameter("Action")
         if action not in self._model.operation_names:
             raise ApiError("InvalidAction", f"The action {action} is not valid for this web service.")
+        self._throttle.check(caller.account_id, action, (name for name, _ in parameters), monotonic_ns())
         operation_model = self._model.operation_model(action)
         function = OPERATIONS.get(action) or empty_listing(operation_model)
         request = codec.parse(operation_model, parameters)

@@ -16,15 +16,19 @@ MAX_MESSAGE: Final = 8000
 
 
 class ApiError(Exception):
-    """An answer other than success: `code` and `message` for the client, `status` for HTTP."""
+    """An answer other than success: `code` and `message` for the client, `status` for HTTP.
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    `retry_after`: seconds after which it is worth asking again, where that is known.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, *, retry_after: int | None = None) -> None:
         if len(message) > MAX_MESSAGE:  # it names what the client has sent, of any length
             message = f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.retry_after = retry_after
 
 
 NOT_FOUND: Final[dict[str, tuple[str, str]]] = {

@@ -1,4 +1,5 @@
-"""The configuration file: TOML with the names of `Settings`, and a table `[quotas]`.
+"""The configuration file: TOML with the names of `Settings`, and the tables `[quotas]` and
+`[throttling]`.
 
     region = "eu-central-1"
     outside_pool_a = ["203.0.113.10", "203.0.113.16/29"]
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 import tomllib
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import click
 import msgspec
 
 from twinbore.model.addressing import expand_pool
-from twinbore.model.settings import Quotas, Settings
+from twinbore.model.settings import Quotas, Settings, Throttling
 
 
 class ConfigError(click.ClickException):
@@ -37,6 +39,7 @@ def read(path: Path | None) -> Settings:
         entries = tomllib.loads(text)
         _refuse_unknown(path, entries, Settings)
         _refuse_unknown(path, entries.get("quotas", {}), Quotas)
+        _refuse_unknown(path, entries.get("throttling", {}), Throttling)
         settings = msgspec.convert(entries, Settings)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from error
@@ -58,6 +61,12 @@ def check(settings: Settings) -> None:
     host, _, port = settings.listen.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) < 65536:
         raise ConfigError(f"listen = {settings.listen!r}: ADDRESS:PORT, for example 127.0.0.1:4566")
+    for field in dataclasses.fields(Throttling):
+        value = getattr(settings.throttling, field.name)
+        if field.name.endswith("_burst") and value < 1:
+            raise ConfigError(f"throttling.{field.name} = {value}: 1 or more")
+        if field.name.endswith("_rate") and not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"throttling.{field.name} = {value}: more than 0")
 
 
 def check_listening(settings: Settings) -> None:

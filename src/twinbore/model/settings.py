@@ -38,6 +38,25 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttling:
+    """How often one account may ask, for each action; AWS's figures (Amazon EC2 Developer Guide, "Request throttling").
+
+    A bucket holds `..._burst` requests and is filled with `..._rate` a second. `unfiltered` is for the listings that
+    AWS wants to be filtered or paged, `resource_intensive` for the changes that it counts as such (see `api.throttle`).
+    """
+
+    enabled: bool = False
+    non_mutating_burst: int = 100
+    non_mutating_rate: float = 20.0
+    unfiltered_burst: int = 50
+    unfiltered_rate: float = 10.0
+    mutating_burst: int = 50
+    mutating_rate: float = 5.0
+    resource_intensive_burst: int = 50
+    resource_intensive_rate: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`outside_pool_a` serves first tunnels, `outside_pool_b` second ones; entries as in `addressing.expand_pool`.
 
@@ -64,6 +83,7 @@ class Settings:
     deleted_visible_seconds: int = 3600
     bgp_import_limit: int = 100
     quotas: Quotas = field(default_factory=Quotas)
+    throttling: Throttling = field(default_factory=Throttling)
 
     @property
     def availability_zones(self) -> tuple[str, ...]:

@@ -42,6 +42,10 @@ def test_entries_and_quotas(tmp_path: Path) -> None:
         ("esp = 'hardware'", "auto, kernel or user"),
         ("outside_pool_b = ['203.0.113.256']", "outside_pool_b"),
         ("listen = '4566'", "ADDRESS:PORT"),
+        ("[throttling]\nenable = true", "enable"),
+        ("[throttling]\nmutating_burst = 0", "mutating_burst = 0: 1 or more"),
+        ("[throttling]\nunfiltered_rate = 0", "unfiltered_rate = 0.0: more than 0"),
+        ("[throttling]\nmutating_rate = nan", "mutating_rate = nan: more than 0"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:
