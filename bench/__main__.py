@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench import (
     api,
+    api_scale,
     ciphers,
     control_plane,
     flood,
@@ -45,6 +46,7 @@ SUITES: Final[dict[str, Callable[[Settings], list[Figure]]]] = {
     "idle": idle.run,
     "control-plane": control_plane.run,
     "api": api.run,
+    "api-scale": api_scale.run,
 }
 RESULTS: Final = Path(__file__).parent / "results"
 

@@ -11,7 +11,10 @@ from typing import Final
 import msgspec
 from rich.table import Table
 
-from bench import flood, idle, interop, latency, packets
+from bench import api, api_scale, flood, idle, interop, latency, packets
+from bench.api_servers import MOTO_NAME
+from bench.api_servers import OURS as API
+from bench.api_side import CREATE, CREATE_CUSTOMER, by, describe_all, describe_one
 from bench.bed import Wire
 from bench.cipher import CBC_128, GCM_128, GCM_256
 from bench.ciphers import subject
@@ -70,6 +73,11 @@ TARGETS: Final = (
     Target("idle", f"{idle.NAME}, resident memory", below=96),
     Target("idle", f"{idle.NAME}, processor while idle", below=0.5),
     _ratio("flood", f"{OURS} {flood.FLOODED}", OURS, flood.WHAT, 0.8),
+    Target("api", f"{API}, {CREATE_CUSTOMER}, {by(1)}", below=3),
+    Target("api", f"{API}, {CREATE}, {by(1)}", below=3),
+    *(_ratio("api", API, MOTO_NAME, f"{describe_one(api.FEW)}, {by(clients)}, rate", 4) for clients in api.CLIENTS),
+    *(_ratio("api", API, MOTO_NAME, f"{describe_all(api.FEW)}, {by(clients)}, rate", 10) for clients in api.CLIENTS),
+    Target("api-scale", f"{API}, {api_scale.GROWTH}", below=1),
 )
 """140 kpps is what AWS gives as the most that one of its tunnels carries."""
 
