@@ -8,7 +8,7 @@ References: AWS Site-to-Site VPN User Guide, "Tunnel options" (reserved inside C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
@@ -61,15 +61,14 @@ def inside_cidr_problem(text: str) -> str | None:
     return None
 
 
-def allocate_inside_cidr(taken: Collection[str], random_below: Callable[[int], int]) -> str:
+def allocate_inside_cidr(taken: Container[str], random_below: Callable[[int], int]) -> str:
     """A free /30 of 169.254.0.0/16. `random_below(n)` gives 0 <= x < n. Raises `PoolExhausted`."""
     size = 1 << 14
     start = random_below(size)
-    used = {IPv4Network(t) for t in taken}
     for offset in range(size):
         number = (start + offset) % size
         network = IPv4Network((int(INSIDE_RANGE.network_address) + number * 4, 30))
-        if network not in RESERVED_INSIDE_CIDRS and network not in used:
+        if network not in RESERVED_INSIDE_CIDRS and str(network) not in taken:
             return str(network)
     raise PoolExhausted("every /30 of 169.254.0.0/16 is in use on this virtual private gateway")
 
@@ -84,6 +83,12 @@ def inside_customer(inside_cidr: str) -> IPv4Interface:
     """The customer's inside address: the second host of the block, with its length."""
     network = IPv4Network(inside_cidr)
     return IPv4Interface((network.network_address + 2, 30))
+
+
+def inside_hosts(inside_cidr: str) -> tuple[str, str]:
+    """The gateway's and the customer's inside address as text, for where there are thousands of blocks."""
+    first, _, last = inside_cidr.removesuffix("/30").rpartition(".")
+    return f"{first}.{int(last) + 1}", f"{first}.{int(last) + 2}"
 
 
 def expand_pool(entries: Collection[str]) -> Iterator[OutsideAddress]:

@@ -22,8 +22,7 @@ from twinbore.model import resources as r
 from twinbore.model.addressing import (
     ATTACHMENT_DOMAIN_ADDRESS,
     ATTACHMENT_VPC_ADDRESS,
-    inside_customer,
-    inside_gateway,
+    inside_hosts,
 )
 from twinbore.model.desired import (
     Attachment,
@@ -143,7 +142,7 @@ def _interface(gateway: r.VpnGateway, tunnel: r.VpnTunnel, index: Index, facts: 
         netns=gateway.id,
         name=tunnel_interface(tunnel.if_id),
         mtu=tunnel_mtu(encryption, integrity, encapsulated=facts.encapsulate),
-        address=str(inside_gateway(tunnel.inside_cidr)),
+        address=f"{inside_hosts(tunnel.inside_cidr)[0]}/30",
         up=telemetry is not None and telemetry.carrying,
     )
 
@@ -169,11 +168,12 @@ def _ike(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Index, facts: 
 
 def _session(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Index, facts: HostFacts) -> BgpSession:
     customer = index.customer_gateway(connection.customer_gateway_id)
+    local_address, peer_address = inside_hosts(tunnel.inside_cidr)
     return BgpSession(
         name=session_name(tunnel.id),
         interface=tunnel_interface(tunnel.if_id),
-        local_address=str(inside_gateway(tunnel.inside_cidr).ip),
-        peer_address=str(inside_customer(tunnel.inside_cidr).ip),
+        local_address=local_address,
+        peer_address=peer_address,
         peer_asn=customer.bgp_asn,
         med=0 if tunnel.index == 1 else SECOND_TUNNEL_MED,
         tie_break=tunnel.index,
@@ -187,6 +187,6 @@ def _static_routes(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Inde
         yield TunnelRoute(
             prefix=route.destination_cidr_block,
             interface=tunnel_interface(tunnel.if_id),
-            next_hop=str(inside_customer(tunnel.inside_cidr).ip),
+            next_hop=inside_hosts(tunnel.inside_cidr)[1],
             tie_break=tunnel.index,
         )

@@ -12,6 +12,7 @@ Invariant: the metadata here and the newest migration describe the same schema (
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -38,6 +40,7 @@ from twinbore.model.options import TunnelOptions
 metadata: Final = MetaData()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OPTIONS: Final = msgspec.json.Decoder(TunnelOptions)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -53,6 +56,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(milliseconds=value)
 
 
+@lru_cache(256)
+def _options(text: str) -> TunnelOptions:
+    """What a JSON object says; most tunnels have the same."""
+    return _OPTIONS.decode(text)
+
+
 class OptionsJson(TypeDecorator[TunnelOptions]):
     """Tunnel options as a JSON object with the dataclass's member names."""
 
@@ -63,7 +72,7 @@ class OptionsJson(TypeDecorator[TunnelOptions]):
         return None if value is None else msgspec.json.encode(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> TunnelOptions | None:
-        return None if value is None else msgspec.json.decode(value, type=TunnelOptions)
+        return None if value is None else _options(value)
 
 
 class TextsJson(TypeDecorator[tuple[str, ...]]):
@@ -246,6 +255,8 @@ customer_gateways: Final = Table(
     _text("device_name", null=True, length=255),
     _time("created_at"),
     _time("deleted_at", null=True),
+    Index("ix_customer_gateways_account_id_state", "account_id", "state"),
+    Index("ix_customer_gateways_ip_address_account_id", "ip_address", "account_id"),
 )
 vpn_gateways: Final = Table(
     "vpn_gateways",
@@ -287,6 +298,9 @@ vpn_connections: Final = Table(
     _text("pre_shared_key_storage"),
     _time("created_at"),
     _time("deleted_at", null=True),
+    Index("ix_vpn_connections_account_id_state", "account_id", "state"),
+    Index("ix_vpn_connections_vpn_gateway_id_state", "vpn_gateway_id", "state"),
+    Index("ix_vpn_connections_state", "state"),
 )
 vpn_tunnels: Final = Table(
     "vpn_tunnels",
@@ -302,6 +316,8 @@ vpn_tunnels: Final = Table(
     Column("options", OptionsJson, nullable=False),
     _integer("replacements"),
     UniqueConstraint("connection_id", "index"),
+    Index("ix_vpn_tunnels_inside_cidr", "inside_cidr"),
+    Index("ix_vpn_tunnels_outside_local", "outside_local"),
 )
 vpn_static_routes: Final = Table(
     "vpn_static_routes",

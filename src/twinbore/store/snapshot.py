@@ -14,6 +14,7 @@ def load_snapshot(tx: Transaction) -> Snapshot:
     connections = tuple(c for c in tx.all(r.VpnConnection) if c.state != DELETED)
     living = {c.id for c in connections}
     tunnels = tuple(t for t in tx.all(r.VpnTunnel) if t.connection_id in living)
+    keys = tx.secrets([t.id for t in tunnels], "pre_shared_key")
     options: dict[str, dict[str, str]] = {}
     for tag in tx.all(r.Tag):
         if tag.key.startswith(extensions.PREFIX):
@@ -37,6 +38,6 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         vpn_static_routes=tuple(tx.all(r.VpnStaticRoute)),
         telemetry=tuple(tx.all(r.TunnelTelemetry)),
         gateway_routes=tuple(tx.all(r.GatewayRoute)),
-        pre_shared_keys={t.id: tx.secret(t.id, "pre_shared_key") or "" for t in tunnels},
+        pre_shared_keys={t.id: keys.get(t.id, "") for t in tunnels},
         extensions=options,
     )

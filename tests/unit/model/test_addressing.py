@@ -16,6 +16,7 @@ from twinbore.model.addressing import (
     inside_cidr_problem,
     inside_customer,
     inside_gateway,
+    inside_hosts,
 )
 
 
@@ -45,6 +46,8 @@ def test_allocated_blocks_are_usable_and_free(start: int) -> None:
 def test_gateway_has_the_first_host_and_customer_the_second() -> None:
     assert str(inside_gateway("169.254.10.144/30")) == "169.254.10.145/30"
     assert str(inside_customer("169.254.10.144/30")) == "169.254.10.146/30"
+    for block in ("169.254.0.0/30", "169.254.10.144/30", "169.254.255.252/30"):
+        assert inside_hosts(block) == (str(inside_gateway(block).ip), str(inside_customer(block).ip))
 
 
 def test_pool_entries() -> None:
