@@ -1,4 +1,4 @@
-"""Signature Version 4, verified with botocore's own canonicaliser.
+"""Signature Version 4, verified.
 
 The request is rebuilt from what arrived (method, path, query, the signed headers, body) and signed again with the
 secret of its access key; the two signatures must be equal. Which headers are signed differs much between clients, so
@@ -22,13 +22,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.compat import HTTPHeaders
-from botocore.credentials import Credentials
+from botocore.utils import remove_dot_segments
 
 from twinbore.api.errors import ApiError
 from twinbore.model.permissions import Policy
@@ -42,6 +40,7 @@ SKEW: Final = timedelta(minutes=5)
 MAX_LIFETIME_SECONDS: Final = 604800
 SERVICES: Final = ("ec2", "sts")
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+KEPT_SIGNING_KEYS: Final = 256
 INVALID_CREDENTIALS: Final = "AWS was not able to validate the provided access credentials"
 
 
@@ -182,10 +181,9 @@ def _check_scope(claim: _Claim, region: str) -> None:
 
 
 def _check_time(claim: _Claim, now: datetime) -> None:
-    try:
-        signed = datetime.strptime(claim.timestamp, TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise _incomplete("The request needs a date as X-Amz-Date, for example 20261124T120000Z") from None
+    signed = _moment(claim.timestamp)
+    if signed is None:
+        raise _incomplete("The request needs a date as X-Amz-Date, for example 20261124T120000Z")
     if claim.timestamp[:8] != claim.date:
         raise _failure("The date of the credential scope differs from the date of the request")
     latest = signed + (SKEW if claim.lifetime is None else claim.lifetime)
@@ -195,6 +193,14 @@ def _check_time(claim: _Claim, now: datetime) -> None:
             f"Request has expired: it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. "
             "Sign it again; if the two clocks differ, set them.",
         )
+
+
+@lru_cache(16)
+def _moment(timestamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(timestamp, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _check_signed_headers(claim: _Claim, received: Received) -> None:
@@ -219,37 +225,52 @@ def _body_hash(received: Received) -> str:
     return actual
 
 
-class _Canonical(SigV4Auth):  # type: ignore[misc]  # botocore has no types
-    """botocore's signer with the headers, the query and the body's hash that the client has signed."""
-
-    def __init__(self, credentials: Credentials, claim: _Claim, body_hash: str) -> None:
-        super().__init__(credentials, claim.service, claim.region)
-        self._claim = claim
-        self._body_hash = body_hash
-
-    def payload(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
-        return self._body_hash
-
-    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        chosen = HTTPHeaders()
-        for name in self._claim.signed_headers:
-            chosen[name] = request.headers[name]
-        return chosen
-
-    def canonical_query_string(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
-        encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in self._claim.query)
-        return "&".join(f"{name}={value}" for name, value in encoded)
-
-
 def _sign(received: Received, claim: _Claim, key: Key, body_hash: str) -> str:
-    # The URL gives the path only: the canonical form takes the host from the signed headers.
-    request = AWSRequest(method=received.method, url=f"http://host{received.path}", data=received.body)
-    for name in claim.signed_headers:
-        request.headers[name] = received.headers.get(name, "")
-    request.context["timestamp"] = claim.timestamp
-    signer = _Canonical(Credentials(claim.access_key_id, key.secret), claim, body_hash)
-    signature: str = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-    return signature
+    text = "\n".join(
+        (
+            ALGORITHM,
+            claim.timestamp,
+            f"{claim.date}/{claim.region}/{claim.service}/aws4_request",
+            hashlib.sha256(_canonical_request(received, claim, body_hash).encode()).hexdigest(),
+        )
+    )
+    return _hmac(_signing_key(key.secret, claim.date, claim.region, claim.service), text).hex()
+
+
+def _canonical_request(received: Received, claim: _Claim, body_hash: str) -> str:
+    names = sorted(set(claim.signed_headers))
+    path = received.path
+    if path != "/":
+        path = quote(remove_dot_segments(path) if path else "/", safe="/~")
+    return "\n".join(
+        (
+            received.method.upper(),
+            path,
+            _canonical_query(claim.query) if claim.query else "",
+            *(f"{name}:{' '.join(received.headers.get(name, '').split())}" for name in names),
+            "",
+            ";".join(names),
+            body_hash,
+        )
+    )
+
+
+def _canonical_query(query: tuple[tuple[str, str], ...]) -> str:
+    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query)
+    return "&".join(f"{name}={value}" for name, value in encoded)
+
+
+@lru_cache(KEPT_SIGNING_KEYS)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key of a credential scope: the same for all requests of a day."""
+    derived = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        derived = _hmac(derived, part)
+    return derived
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def header_map(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
