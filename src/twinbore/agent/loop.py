@@ -13,9 +13,10 @@ Failures do not stop the loop: what failed is tried again after a growing pause,
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -30,9 +31,15 @@ from twinbore.planner.plan import plan
 from twinbore.store.database import Database
 from twinbore.store.snapshot import load_snapshot
 
+Result = TypeVar("Result")
+
 SWEEP_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 """How often the revision is read, for writers in other processes."""
+REST_FACTOR: Final = 6.0
+REST_SECONDS: Final = 3.0
+"""After a round: so many times as long as it has computed, and no longer than that."""
+
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -54,9 +61,11 @@ class Agent:
         self._clock = clock
         self._log = structlog.get_logger("agent")
         self._wake = asyncio.Event()
+        self._touched = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dirty: set[str] = set(ORDER)
         self._applied: dict[str, object] = {}
+        self._computed = 0.0
         self._revision = -1
         self._retry = 0
         self._rounds = asyncio.Condition()
@@ -67,6 +76,7 @@ class Agent:
     def touch(self, engine: str) -> None:
         """Something may have changed in an engine: look at it soon."""
         self._dirty.add(engine)
+        self._touched.set()
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,9 +93,11 @@ class Agent:
                     next_sweep = self._loop.time() + SWEEP_SECONDS
                 if sweep or self._wake.is_set() or await self._moved():
                     self._wake.clear()
+                    self._touched.clear()
                     if await self._guarded_round(sweep):
                         self._wake.set()
                         continue
+                    await self._rest(stopper)
                 pause = RETRY_SECONDS[min(self._retry, len(RETRY_SECONDS)) - 1] if self._retry else POLL_SECONDS
                 waker = asyncio.create_task(self._wake.wait())
                 await asyncio.wait({stopper, waker}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +109,17 @@ class Agent:
             stopper.cancel()
             for name in reversed(ORDER):
                 await self._engines.named(name).close()
+
+    async def _rest(self, stopper: asyncio.Task[bool]) -> None:
+        """Leave the interpreter to the API for a while: many resources that are made in a row share a round.
+
+        What the engines tell ends the rest at once.
+        """
+        toucher = asyncio.create_task(self._touched.wait())
+        pause = min(REST_FACTOR * self._computed, REST_SECONDS)
+        self._computed = 0.0
+        await asyncio.wait({stopper, toucher}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        toucher.cancel()
 
     async def wait_for(self, revision: int, seconds: float) -> bool:
         """Wait until a round has applied at least `revision`; False when it took longer than `seconds`."""
@@ -120,9 +143,10 @@ class Agent:
 
     async def round(self, *, sweep: bool) -> bool:
         """Plan, apply, observe, record. True when what was recorded changes the plan."""
-        snapshot = await asyncio.to_thread(self._read)
+        snapshot = await self._compute(self._read)
         self._revision = snapshot.revision
-        changes = await self._apply(plan(snapshot, self._facts), sweep=sweep)
+        desired = await self._compute(plan, snapshot, self._facts)
+        changes = await self._apply(desired, sweep=sweep)
         for sentence in changes.done:
             self._log.info(sentence)
         for failure in changes.failed:
@@ -133,13 +157,24 @@ class Agent:
             ike=await self._engines.ipsec.observe(),
             bgp=await self._engines.bgp.observe(),
         )
-        recorded = await asyncio.to_thread(self._record, snapshot, seen, changes.failed, sweep)
+        recorded = await self._compute(self._record, snapshot, seen, changes.failed, sweep)
         for sentence in recorded.sentences:
             self._log.info(sentence)
         async with self._rounds:
             self.round_revision = snapshot.revision
             self._rounds.notify_all()
         return recorded.plan_changed
+
+    async def _compute(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Do it in a thread, and take note of how long it keeps the interpreter busy."""
+
+        def timed() -> tuple[Result, float]:
+            begun = time.thread_time()
+            return work(*arguments), time.thread_time() - begun
+
+        result, seconds = await asyncio.to_thread(timed)
+        self._computed += seconds
+        return result
 
     async def _apply(self, desired: HostPlan, *, sweep: bool) -> Changes:
         dirty, self._dirty = self._dirty, set()

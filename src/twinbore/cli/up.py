@@ -15,6 +15,7 @@ import resource
 import secrets
 import signal
 import string
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -40,7 +41,12 @@ from twinbore.store import migrate
 from twinbore.store.database import Database, connect, sqlite_url
 from twinbore.store.secrets import MasterKeyError, SecretBox, load_master_key
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes may go on while another waits: the agent's plan of a large host takes a second, and
+each request would wait for it as often as it asks the database."""
+
 _KEY_CHARACTERS = string.ascii_letters + string.digits + "._"
+"""64 of them: six bits of a random octet choose one, each as likely as another."""
 
 
 class SystemRandomness:
@@ -54,7 +60,7 @@ class SystemRandomness:
 
     def key(self, length: int) -> str:
         first = secrets.choice(_KEY_CHARACTERS.replace("0", ""))
-        return first + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(length - 1))
+        return first + "".join(_KEY_CHARACTERS[octet & 63] for octet in secrets.token_bytes(length - 1))
 
 
 def now() -> datetime:
@@ -88,6 +94,7 @@ def run(
     config_file.check_listening(settings)
     logs.configure(level=logging.DEBUG if verbose else logging.INFO)
     certificate = _certificate(settings)
+    sys.setswitchinterval(SWITCH_SECONDS)
     _raise_file_limit()
     if settings.engines == "real" and os.geteuid() != 0:
         raise click.ClickException(
