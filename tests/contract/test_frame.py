@@ -280,7 +280,7 @@ def test_health_needs_no_signature(service: Service) -> None:
 
 
 def test_a_failure_of_the_store_is_an_error_to_the_caller(service: Service, ec2: Any) -> None:
-    ec2.describe_vpcs()
+    ec2.describe_subnets()
     with service.database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE vpcs RENAME TO hidden")
     answer = signed(service, "DescribeVpcs")

@@ -13,21 +13,21 @@ RFC 9110 (methods, 413).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from twinbore import __version__
 from twinbore.api import codec, form, sts
@@ -37,6 +37,7 @@ from twinbore.api.dispatch import Dispatcher
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import Randomness
 from twinbore.api.sigv4 import Received, header_map, verify
+from twinbore.api.streamed import Streamed
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database, StoreError
 
@@ -47,10 +48,21 @@ MAX_DISCARDED: Final = 16 << 20
 """Octets of a longer body that are read and thrown away: a client that sends before it reads gets its answer so."""
 
 METHODS: Final = ("GET", "POST")
-OTHER_METHODS: Final = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-HEADERS: Final = {"Server": "Twinbore", "Cache-Control": "no-cache, no-store"}
-XML: Final = "text/xml;charset=UTF-8"
+HEALTH: Final = "/health"
+HEALTH_METHODS: Final = ("GET", "HEAD")
+HEADERS: Final = (
+    (b"server", b"Twinbore"),
+    (b"cache-control", b"no-cache, no-store"),
+    (b"content-type", b"text/xml;charset=UTF-8"),
+)
 LOGGED_CHARACTERS: Final = 64
+THREADS: Final = 2
+"""Requests that are worked on at once; the others wait. They share one interpreter: more would not make it quicker."""
+
+STALLED_SECONDS: Final = 60.0
+"""How long a client may take nothing of a long answer, which holds a snapshot of the database."""
+
+Answer = TypeVar("Answer")
 
 
 class Endpoint:
@@ -64,15 +76,24 @@ class Endpoint:
         self._region = settings.region
         self._clock = clock
         self._random = random
+        self._threads = ThreadPoolExecutor(THREADS, "api")
         self._log = structlog.get_logger("api")
 
-    async def handle(self, http: HttpRequest) -> HttpResponse:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            return
+        http = HttpRequest(scope, receive)
+        if scope["path"] == HEALTH and http.method in HEALTH_METHODS:
+            await _health()(scope, receive, send)
+            return
         begun = time.monotonic()
         request_id = str(UUID(self._random.hex(32)))
         facts: dict[str, Any] = {"request_id": request_id}
+        content: bytes | Streamed
         try:
             received = await _receive(http)
-            content, status = await run_in_threadpool(self._answer, received, request_id, facts), 200
+            content, status = await self._in_thread(self._answer, received, request_id, facts), 200
         except ClientDisconnect:
             content, status = b"", 400
         except ApiError as error:
@@ -84,13 +105,48 @@ class Endpoint:
             # As text: what formats an exception for a terminal shows local variables too, and secrets are among them.
             self._log.error("internal error", traceback=traceback.format_exc(), **facts)
             content, status = _error_answer(_failure("InternalError", request_id, 500), request_id, facts), 500
-        self._log.info("request", status=status, ms=round((time.monotonic() - begun) * 1000, 1), **facts)
-        headers = HEADERS | {"x-amzn-RequestId": request_id}
+        headers = [*HEADERS, (b"x-amzn-requestid", request_id.encode())]
         if "retry_after" in facts:
-            headers["Retry-After"] = str(facts["retry_after"])
-        return HttpResponse(content, status, headers=headers, media_type=XML)
+            headers.append((b"retry-after", str(facts["retry_after"]).encode()))
+        if isinstance(content, Streamed):
+            await self._stream(http, send, headers, content, facts)
+        self._log.info("request", status=status, ms=round((time.monotonic() - begun) * 1000, 1), **facts)
+        if isinstance(content, bytes):
+            headers.append((b"content-length", str(len(content)).encode()))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
-    def _answer(self, received: Received, request_id: str, facts: dict[str, Any]) -> bytes:
+    async def _stream(
+        self,
+        http: HttpRequest,
+        send: Send,
+        headers: list[tuple[bytes, bytes]],
+        content: Streamed,
+        facts: dict[str, Any],
+    ) -> None:
+        """Send a long answer. After an error it stays without its end, and the server breaks the connection off."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            while piece := await self._in_thread(content.piece):
+                await asyncio.wait_for(
+                    send({"type": "http.response.body", "body": piece, "more_body": True}), STALLED_SECONDS
+                )
+                if await http.is_disconnected():
+                    facts["error"] = "ClientDisconnected"
+                    return
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            facts["error"] = "ClientStalled"
+        except Exception:
+            facts["error"] = "InternalError"
+            self._log.error("an answer was broken off", traceback=traceback.format_exc(), **facts)
+        finally:
+            await self._in_thread(content.close)
+
+    async def _in_thread(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def _answer(self, received: Received, request_id: str, facts: dict[str, Any]) -> bytes | Streamed:
         parameters = form.parameters(received.query, received.body if received.method == "POST" else b"")
         named = dict(parameters)
         action, version = named.get("Action", ""), named.get("Version", "")
@@ -107,18 +163,12 @@ class Endpoint:
         return self._dispatcher.answer(caller, action, version, parameters, request_id)
 
 
-def create_app(database: Database, settings: Settings, clock: Callable[[], datetime], random: Randomness) -> Starlette:
+def create_app(database: Database, settings: Settings, clock: Callable[[], datetime], random: Randomness) -> Endpoint:
     """The application; `clock` gives the time of day in UTC."""
-    endpoint = Endpoint(database, settings, clock, random)
-    return Starlette(
-        routes=[
-            Route("/health", _health, methods=["GET"]),
-            Route("/{path:path}", endpoint.handle, methods=[*METHODS, *OTHER_METHODS]),
-        ]
-    )
+    return Endpoint(database, settings, clock, random)
 
 
-async def _health(_http: HttpRequest) -> HttpResponse:
+def _health() -> HttpResponse:
     return HttpResponse(json.dumps({"status": "ok", "version": __version__}), media_type="application/json")
 
 

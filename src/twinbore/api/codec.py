@@ -8,9 +8,8 @@ lists are flattened (`Name.1`), may start at 0 and, with one element, do without
 A parameter that the model does not know is refused: to ignore a misspelt filter would be to answer, or delete, too
 much.
 
-Answers. The namespace echoes the version that was asked for; an element's name is its `locationName`; list items are
-`<item>`; scalars come before nested elements, because streaming parsers drop what follows a list that they do not
-know; an operation without output answers `<return>true</return>`.
+Answers. The namespace echoes the version that was asked for; an operation without output answers
+`<return>true</return>`; how members are written is the work of `writer`.
 
 STS speaks the parent of this protocol, whose answers have one wrapper more; its requests have no lists here.
 
@@ -25,7 +24,7 @@ import binascii
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -33,10 +32,11 @@ from typing import Any, Final
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from twinbore.api import errors
+from twinbore.api import errors, writer
 from twinbore.api.errors import ApiError
 from twinbore.api.form import FRAME, malformed
 from twinbore.api.members import Members, Path
+from twinbore.api.writer import ILLEGAL_XML, legal
 
 CURRENT_VERSION: Final = "2016-11-15"
 INTEGER_LIMIT: Final = 1 << 63
@@ -49,7 +49,6 @@ MAX_POSITION: Final = 100
 _VERSION: Final = re.compile(r"20[01][0-9]-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INDEX: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-_ILLEGAL_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 Node = dict[str, "Node | str"]
@@ -197,7 +196,7 @@ def _scalar(shape: Shape, text: str, path: str) -> Any:
 
 
 def _characters(text: str, path: str) -> str:
-    if _ILLEGAL_XML.search(text):
+    if ILLEGAL_XML.search(text):
         raise errors.invalid_value(path, text, "text without control characters, which no answer could hold")
     return text
 
@@ -229,22 +228,29 @@ def _octets(text: str, path: str) -> bytes:
 
 def answer(operation: OperationModel, result: dict[str, Any], request_id: str, version: str = CURRENT_VERSION) -> bytes:
     """The XML document of a successful answer. Raises TypeError for a member that the model does not have."""
-    root = ET.Element(f"{operation.name}Response", {"xmlns": f"http://ec2.amazonaws.com/doc/{version}/"})
-    ET.SubElement(root, "requestId").text = request_id
+    return b"".join(answer_parts(operation, result, request_id, version))
+
+
+def answer_parts(
+    operation: OperationModel, result: dict[str, Any], request_id: str, version: str = CURRENT_VERSION
+) -> Iterator[bytes]:
+    """The same in parts, in which a list that is an iterator is written while it goes on."""
+    name = operation.name
+    head = f'<{name}Response xmlns="http://ec2.amazonaws.com/doc/{version}/"><requestId>{request_id}</requestId>'
+    yield _DECLARATION + head.encode()
     if operation.output_shape is None:
-        ET.SubElement(root, "return").text = "true"
+        yield b"<return>true</return>"
     else:
-        _write_members(root, operation.output_shape, result)
-    return _document(root)
+        yield from writer.parts(operation.output_shape, result)
+    yield f"</{name}Response>".encode()
 
 
 def query_answer(operation: OperationModel, result: dict[str, Any], request_id: str) -> bytes:
     """The XML document of a successful answer in the Query protocol (STS)."""
-    root = ET.Element(f"{operation.name}Response", {"xmlns": str(operation.metadata["xmlNamespace"])})
-    wrapper = ET.SubElement(root, str(operation.output_shape.serialization["resultWrapper"]))
-    _write_members(wrapper, operation.output_shape, result)
-    ET.SubElement(ET.SubElement(root, "ResponseMetadata"), "RequestId").text = request_id
-    return _document(root)
+    name, wrapper = operation.name, operation.output_shape.serialization["resultWrapper"]
+    head = f'<{name}Response xmlns="{operation.metadata["xmlNamespace"]}"><{wrapper}>'
+    tail = f"</{wrapper}><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
+    return b"".join((_DECLARATION, head.encode(), *writer.parts(operation.output_shape, result), tail.encode()))
 
 
 def query_error_answer(error: ApiError, request_id: str) -> bytes:
@@ -253,7 +259,7 @@ def query_error_answer(error: ApiError, request_id: str) -> bytes:
     body = ET.SubElement(root, "Error")
     ET.SubElement(body, "Type").text = "Sender" if error.status < 500 else "Receiver"
     ET.SubElement(body, "Code").text = error.code
-    ET.SubElement(body, "Message").text = _legal(error.message)
+    ET.SubElement(body, "Message").text = legal(error.message)
     ET.SubElement(root, "RequestId").text = request_id
     return _document(root)
 
@@ -263,44 +269,10 @@ def error_answer(error: ApiError, request_id: str) -> bytes:
     root = ET.Element("Response")
     body = ET.SubElement(ET.SubElement(root, "Errors"), "Error")
     ET.SubElement(body, "Code").text = error.code
-    ET.SubElement(body, "Message").text = _legal(error.message)
+    ET.SubElement(body, "Message").text = legal(error.message)
     ET.SubElement(root, "RequestID").text = request_id
     return _document(root)
 
 
-def _write_members(parent: ET.Element, shape: Shape, values: dict[str, Any]) -> None:
-    unknown = values.keys() - shape.members.keys()
-    if unknown:
-        raise TypeError(f"{shape.name} has no member {sorted(unknown)[0]}")
-    nested = ("list", "structure")
-    for wanted in (False, True):
-        for name, member in shape.members.items():
-            value = values.get(name)
-            if value is not None and (member.type_name in nested) is wanted:
-                _write(parent, str(member.serialization.get("name", name)), member, value)
-
-
-def _write(parent: ET.Element, name: str, shape: Shape, value: Any) -> None:
-    element = ET.SubElement(parent, name)
-    if shape.type_name == "structure":
-        _write_members(element, shape, value)
-    elif shape.type_name == "list":
-        for item in value:
-            _write(element, str(shape.member.serialization.get("name", "item")), shape.member, item)
-    elif isinstance(value, bool):
-        element.text = "true" if value else "false"
-    elif isinstance(value, datetime):
-        moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
-        element.text = moment.removesuffix("+00:00") + "Z"
-    elif isinstance(value, bytes):
-        element.text = base64.b64encode(value).decode()
-    else:
-        element.text = _legal(str(value))
-
-
 def _document(root: ET.Element) -> bytes:
     return _DECLARATION + ET.tostring(root, encoding="unicode").encode()
-
-
-def _legal(text: str) -> str:
-    return _ILLEGAL_XML.sub("\ufffd", text)

@@ -4,6 +4,8 @@
 * An operation runs in one transaction, a write transaction unless its name says that it only reads; the answer is
   written inside it, so that whatever ends in an error has changed nothing. DryRun undoes it after it has succeeded: a
   dry run checks all that a real one would.
+* The answer of an operation that reads may be longer than what is kept in memory; then it is handed out while it is
+  written, and the transaction ends with it (see `streamed`).
 * What a client sends is done or refused: a member that the operation has not read is refused by name when the rest has
   succeeded, and undoes it (see `members`).
 * An action that AWS has and Twinbore has not is refused by name, with one exception: a listing (Describe..., with
@@ -16,6 +18,7 @@ References: EC2 API reference, "Actions", "Common error types".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from time import monotonic_ns
 from typing import Final
@@ -29,6 +32,7 @@ from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
 from twinbore.api.missing import refuse_ids
 from twinbore.api.operation import OPERATIONS, READ_ONLY, Call, Operation, Randomness, Request, Response
+from twinbore.api.streamed import Streamed, whole_or_streamed
 from twinbore.api.throttle import Throttle
 from twinbore.model.settings import Settings
 from twinbore.store.database import Database
@@ -52,18 +56,24 @@ class Dispatcher:
         self, database: Database, settings: Settings, clock: Callable[[], datetime], random: Randomness
     ) -> None:
         self._model = codec.service("ec2")  # loaded here, so that no request waits for it
+        self._names = frozenset(self._model.operation_names)
         self._database = database
         self._settings = settings
         self._throttle = Throttle(settings.throttling)
         self._clock = clock
         self._random = random
 
-    def answer(self, caller: Caller, action: str, version: str, parameters: Parameters, request_id: str) -> bytes:
-        """The XML document that the request is answered with. Raises `ApiError` and `StoreError`."""
+    def answer(
+        self, caller: Caller, action: str, version: str, parameters: Parameters, request_id: str
+    ) -> bytes | Streamed:
+        """The XML document that the request is answered with, or its beginning if it is long.
+
+        Raises `ApiError` and `StoreError`.
+        """
         codec.check_version(version)
         if not action:
             raise errors.missing_parameter("Action")
-        if action not in self._model.operation_names:
+        if action not in self._names:
             raise ApiError("InvalidAction", f"The action {action} is not valid for this web service.")
         self._throttle.check(caller.account_id, action, (name for name, _ in parameters), monotonic_ns())
         operation_model = self._model.operation_model(action)
@@ -72,12 +82,14 @@ class Dispatcher:
         authorize(caller, action, request)
         dry_run = bool(request.pop("DryRun", False))
         reading = action.startswith(READ_ONLY)
-        with self._database.read() if reading else self._database.write() as tx:
+        with ExitStack() as stack:
+            tx = stack.enter_context(self._database.read() if reading else self._database.write())
             result = function(Call(tx, caller, self._settings, self._clock(), self._random), request)
             _refuse_unread(operation_model, request)
             if dry_run:
                 raise errors.dry_run()
-            return codec.answer(operation_model, result, request_id, version)
+            parts = codec.answer_parts(operation_model, result, request_id, version)
+            return whole_or_streamed(parts, stack) if reading else b"".join(parts)
 
 
 def empty_listing(operation_model: OperationModel) -> Operation:

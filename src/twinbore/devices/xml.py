@@ -14,18 +14,19 @@ References: EC2 API reference, `VpnConnection.CustomerGatewayConfiguration`; RFC
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface
+from functools import lru_cache
 from typing import Final
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
+from xml.sax.saxutils import escape
 
 from twinbore.devices.view import ConnectionView, TunnelView
-from twinbore.model.addressing import inside_customer, inside_gateway
+from twinbore.model.addressing import inside_hosts
 from twinbore.model.mtu import IPV4_AND_TCP_HEADERS, tunnel_mtu
-from twinbore.model.options import DPD_INTERVAL_SECONDS, ENCRYPTION_ALGORITHMS, INTEGRITY_ALGORITHMS
+from twinbore.model.options import DPD_INTERVAL_SECONDS, ENCRYPTION_ALGORITHMS, INTEGRITY_ALGORITHMS, TunnelOptions
 
 HOLD_TIME_SECONDS: Final = 30
 AWS_MSS: Final = 1379
+KEPT_OPTIONS: Final = 256
+"""Sets of options whose parts of the document are kept."""
 
 _ENCRYPTION: Final = {
     "AES128": "aes-128-cbc",
@@ -45,80 +46,96 @@ _ESP_INTEGRITY: Final = {
 def customer_gateway_configuration(view: ConnectionView) -> str:
     """The document as text: XML declaration, two spaces of indentation, keys in clear."""
     connection = view.connection
-    root = Element("vpn_connection", id=connection.id)
-    _leaf(root, "customer_gateway_id", view.customer_gateway.id)
-    _leaf(root, "vpn_gateway_id", view.vpn_gateway_id or "")
-    _leaf(root, "vpn_connection_type", connection.type)
-    if connection.static_routes_only:
-        _leaf(root, "vpn_connection_attributes", "NoBGPVPNConnection")
-    for tunnel in view.tunnels:
-        _tunnel(SubElement(root, "ipsec_tunnel"), view, tunnel)
-    ElementTree.indent(root, "  ")
-    body = ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
+    static = "\n  <vpn_connection_attributes>NoBGPVPNConnection</vpn_connection_attributes>"
+    return f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<vpn_connection id="{escape(connection.id, {'"': "&quot;"})}">
+  <customer_gateway_id>{escape(view.customer_gateway.id)}</customer_gateway_id>
+  <vpn_gateway_id>{escape(view.vpn_gateway_id or "")}</vpn_gateway_id>
+  <vpn_connection_type>{escape(connection.type)}</vpn_connection_type>{static if connection.static_routes_only else ""}
+{"".join(_tunnel(view, side) for side in view.tunnels)}</vpn_connection>
+"""
 
 
-def _tunnel(parent: Element, view: ConnectionView, side: TunnelView) -> None:
+def _tunnel(view: ConnectionView, side: TunnelView) -> str:
     tunnel = side.tunnel
-    _endpoint(
-        SubElement(parent, "customer_gateway"),
+    static = view.connection.static_routes_only
+    gateway_inside, customer_inside = inside_hosts(tunnel.inside_cidr)
+    customer = _endpoint(
         view.customer_gateway.ip_address or "",
-        inside_customer(tunnel.inside_cidr),
-        None if view.connection.static_routes_only else view.customer_gateway.bgp_asn,
+        customer_inside,
+        None if static else view.customer_gateway.bgp_asn,
     )
-    _endpoint(
-        SubElement(parent, "vpn_gateway"),
-        tunnel.outside_address,
-        inside_gateway(tunnel.inside_cidr),
-        None if view.connection.static_routes_only else view.amazon_side_asn,
-    )
-    _ike(SubElement(parent, "ike"), side)
-    _ipsec(SubElement(parent, "ipsec"), side)
+    gateway = _endpoint(tunnel.outside_address, gateway_inside, None if static else view.amazon_side_asn)
+    return f"""\
+  <ipsec_tunnel>
+    <customer_gateway>
+{customer}    </customer_gateway>
+    <vpn_gateway>
+{gateway}    </vpn_gateway>
+    <ike>
+{_ike(tunnel.options)}      <pre_shared_key>{escape(side.pre_shared_key)}</pre_shared_key>
+    </ike>
+    <ipsec>
+{_ipsec(tunnel.options)}    </ipsec>
+  </ipsec_tunnel>
+"""
 
 
-def _endpoint(parent: Element, outside: str, inside: IPv4Interface, asn: int | None) -> None:
-    _leaf(SubElement(parent, "tunnel_outside_address"), "ip_address", outside)
-    address = SubElement(parent, "tunnel_inside_address")
-    _leaf(address, "ip_address", inside.ip)
-    _leaf(address, "network_mask", inside.netmask)
-    _leaf(address, "network_cidr", inside.network.prefixlen)
+def _endpoint(outside: str, inside: str, asn: int | None) -> str:
+    bgp = ""
     if asn is not None:
-        bgp = SubElement(parent, "bgp")
-        _leaf(bgp, "asn", asn)
-        _leaf(bgp, "hold_time", HOLD_TIME_SECONDS)
+        bgp = f"""\
+      <bgp>
+        <asn>{asn}</asn>
+        <hold_time>{HOLD_TIME_SECONDS}</hold_time>
+      </bgp>
+"""
+    return f"""\
+      <tunnel_outside_address>
+        <ip_address>{escape(outside)}</ip_address>
+      </tunnel_outside_address>
+      <tunnel_inside_address>
+        <ip_address>{inside}</ip_address>
+        <network_mask>255.255.255.252</network_mask>
+        <network_cidr>30</network_cidr>
+      </tunnel_inside_address>
+{bgp}"""
 
 
-def _ike(parent: Element, side: TunnelView) -> None:
-    options = side.tunnel.options
-    _leaf(parent, "authentication_protocol", _IKE_INTEGRITY[_lowest_integrity(options.phase1_integrity_algorithms)])
-    _leaf(parent, "encryption_protocol", _ENCRYPTION[_lowest_encryption(options.phase1_encryption_algorithms)])
-    _leaf(parent, "lifetime", options.phase1_lifetime_seconds)
-    _leaf(parent, "perfect_forward_secrecy", f"group{min(options.phase1_dh_group_numbers)}")
-    _leaf(parent, "mode", "main")
-    _leaf(parent, "pre_shared_key", side.pre_shared_key)
+@lru_cache(KEPT_OPTIONS)
+def _ike(options: TunnelOptions) -> str:
+    integrity = _IKE_INTEGRITY[_lowest_integrity(options.phase1_integrity_algorithms)]
+    encryption = _ENCRYPTION[_lowest_encryption(options.phase1_encryption_algorithms)]
+    return f"""\
+      <authentication_protocol>{integrity}</authentication_protocol>
+      <encryption_protocol>{encryption}</encryption_protocol>
+      <lifetime>{options.phase1_lifetime_seconds}</lifetime>
+      <perfect_forward_secrecy>group{min(options.phase1_dh_group_numbers)}</perfect_forward_secrecy>
+      <mode>main</mode>
+"""
 
 
-def _ipsec(parent: Element, side: TunnelView) -> None:
-    options = side.tunnel.options
+@lru_cache(KEPT_OPTIONS)
+def _ipsec(options: TunnelOptions) -> str:
     encryption = _lowest_encryption(options.phase2_encryption_algorithms)
     integrity = _lowest_integrity(options.phase2_integrity_algorithms)
     mtu = tunnel_mtu((encryption,), (integrity,), encapsulated=True)
-    _leaf(parent, "protocol", "esp")
-    _leaf(parent, "authentication_protocol", _ESP_INTEGRITY[integrity])
-    _leaf(parent, "encryption_protocol", _ENCRYPTION[encryption])
-    _leaf(parent, "lifetime", options.phase2_lifetime_seconds)
-    _leaf(parent, "perfect_forward_secrecy", f"group{min(options.phase2_dh_group_numbers)}")
-    _leaf(parent, "mode", "tunnel")
-    _leaf(parent, "clear_df_bit", "true")
-    _leaf(parent, "fragmentation_before_encryption", "true")
-    _leaf(parent, "tcp_mss_adjustment", min(AWS_MSS, mtu - IPV4_AND_TCP_HEADERS))
-    dpd = SubElement(parent, "dead_peer_detection")
-    _leaf(dpd, "interval", DPD_INTERVAL_SECONDS)
-    _leaf(dpd, "retries", options.dpd_timeout_seconds // DPD_INTERVAL_SECONDS)
-
-
-def _leaf(parent: Element, name: str, value: object) -> None:
-    SubElement(parent, name).text = str(value)
+    return f"""\
+      <protocol>esp</protocol>
+      <authentication_protocol>{_ESP_INTEGRITY[integrity]}</authentication_protocol>
+      <encryption_protocol>{_ENCRYPTION[encryption]}</encryption_protocol>
+      <lifetime>{options.phase2_lifetime_seconds}</lifetime>
+      <perfect_forward_secrecy>group{min(options.phase2_dh_group_numbers)}</perfect_forward_secrecy>
+      <mode>tunnel</mode>
+      <clear_df_bit>true</clear_df_bit>
+      <fragmentation_before_encryption>true</fragmentation_before_encryption>
+      <tcp_mss_adjustment>{min(AWS_MSS, mtu - IPV4_AND_TCP_HEADERS)}</tcp_mss_adjustment>
+      <dead_peer_detection>
+        <interval>{DPD_INTERVAL_SECONDS}</interval>
+        <retries>{options.dpd_timeout_seconds // DPD_INTERVAL_SECONDS}</retries>
+      </dead_peer_detection>
+"""
 
 
 def _lowest_encryption(allowed: tuple[str, ...]) -> str:

@@ -57,9 +57,11 @@ class Statement:
 
     def is_about(self, action: str, resource: str) -> bool:
         """Whether the statement is about this action on this resource (an ARN, or `*` for no one in particular)."""
-        return any(_pattern(p.lower()).fullmatch(action.lower()) for p in self.actions) and any(
-            _pattern(p).fullmatch(resource) for p in self.resources
-        )
+        return self.names(action) and any(_pattern(p).fullmatch(resource) for p in self.resources)
+
+    def names(self, action: str) -> bool:
+        """Whether the statement is about this action on some resource."""
+        return any(_pattern(p.lower()).fullmatch(action.lower()) for p in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ class Policy:
         if False in about:
             return Verdict.DENIED
         return Verdict.ALLOWED if about else Verdict.NOT_ALLOWED
+
+    def verdict_everywhere(self, action: str) -> Verdict | None:
+        """What the policy says of an action, if that is the same for every resource; None if it is not."""
+        if any(statement.resources != ("*",) for statement in self.statements if statement.names(action)):
+            return None
+        return self.verdict(action, "*")
 
 
 ADMINISTRATOR: Final = Policy((Statement(True, ("*",), ("*",)),))

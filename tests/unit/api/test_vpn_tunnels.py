@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinbore.api.errors import ApiError
-from twinbore.api.ops.vpn_tunnels import TunnelRequest, describe_tunnel, parse_tunnel
+from twinbore.api.ops.vpn_tunnels import TunnelRequest, describe_options, describe_tunnel, parse_tunnel
 from twinbore.model.options import (
     DPD_TIMEOUT_ACTIONS,
     ENCRYPTION_ALGORITHMS,
@@ -252,7 +253,9 @@ INPUT_SPELLING = {
 @given(OPTIONS)
 def test_what_is_described_parses_to_the_same_options(options: TunnelOptions) -> None:
     tunnel = VpnTunnel("vpn-1-1", "1", "vpn-1", 1, 1001, "203.0.113.1", "203.0.113.1", "169.254.10.0/30", options)
-    shape = describe_tunnel(tunnel, "some.key")
+    own, shared = describe_tunnel(tunnel, "some.key")
+    assert describe_tunnel(replace(tunnel, id="vpn-2-1"), None).shared is shared
+    shape = own | describe_options(options)
     assert shape.pop("OutsideIpAddress") == "203.0.113.1"
     specification = {INPUT_SPELLING.get(name, name): value for name, value in shape.items()}
     assert parse_tunnel(specification, PREFIX) == TunnelRequest(options, "169.254.10.0/30", "some.key")

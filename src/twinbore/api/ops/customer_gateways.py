@@ -21,6 +21,7 @@ from twinbore.api.ops import vpn_lookup
 from twinbore.api.ops.common import select, tag_on_create, tag_sets
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_request import check_type
+from twinbore.api.ops.vpn_rules import living
 from twinbore.model import resources as r
 from twinbore.model.addressing import DEFAULT_CUSTOMER_ASN, MAX_ASN
 from twinbore.model.states import AVAILABLE, DELETED
@@ -49,13 +50,12 @@ def create_customer_gateway(call: Call, request: Request) -> Response:
     if device_name is not None and not 0 < len(device_name) <= MAX_DEVICE_NAME:
         raise errors.invalid_value("DeviceName", device_name, f"1 to {MAX_DEVICE_NAME} characters")
     requested_tags(request, "customer-gateway")
-    living = [g for g in call.tx.all(r.CustomerGateway, account_id=call.account_id) if g.state != DELETED]
-    for gateway in living:
-        same = (gateway.type, gateway.bgp_asn, gateway.ip_address) == (request["Type"], asn, address)
+    for gateway in call.tx.all(r.CustomerGateway, account_id=call.account_id, ip_address=address):
+        same = (gateway.type, gateway.bgp_asn) == (request["Type"], asn) and gateway.state != DELETED
         if same and device_name in (None, gateway.device_name):
             return {"CustomerGateway": _shape(gateway, tag_sets(call, [gateway.id]))}
     limit = call.settings.quotas.customer_gateways
-    if len(living) >= limit:
+    if living(call, r.CustomerGateway, account_id=call.account_id) >= limit:
         raise errors.limit_exceeded("CustomerGatewayLimitExceeded", "customer gateways", limit)
     gateway = r.CustomerGateway(
         id=call.new_id("customer-gateway"),

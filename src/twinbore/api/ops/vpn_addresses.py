@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from twinbore.api import errors
@@ -39,16 +40,11 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
     InsufficientAddressCapacity when a pool has none left.
     """
     pools = _pools(call)
-    _refuse_own_address(pools, customer_address)
-    living = {c.id: c for c in call.tx.all(r.VpnConnection) if c.state != DELETED}
-    tunnels = [t for t in call.tx.all(r.VpnTunnel) if t.connection_id in living]
-    users = Counter(t.outside_local for t in tunnels)
-    gateways = {g.id: g for g in call.tx.all(r.CustomerGateway)}
-    of_peer = {
-        t.outside_local
-        for t in tunnels
-        if gateways[living[t.connection_id].customer_gateway_id].ip_address == customer_address
-    }
+    _refuse_own_address(call, customer_address)
+    tunnels = call.tx.counts(r.VpnTunnel, "outside_local")
+    deleted = [c.id for c in call.tx.all(r.VpnConnection, state=DELETED)]
+    free_again = Counter(t.outside_local for t in call.tx.all(r.VpnTunnel, connection_id=deleted))
+    of_peer = {t.outside_local for t in call.tx.all(r.VpnTunnel, connection_id=_with_peer(call, customer_address))}
     left_for_second = {a.local for a in pools[1]} - of_peer
     if len(left_for_second) == 1:
         # Pools may overlap: tunnel 1 does not take the only address that tunnel 2 could have, if it has another.
@@ -57,7 +53,7 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
     for setting, pool in zip(POOL_SETTINGS, pools, strict=True):
         other = chosen[0].local if chosen else None
         try:
-            chosen.append(allocate_outside(pool, users.__getitem__, of_peer, other))
+            chosen.append(allocate_outside(pool, lambda local: tunnels(local) - free_again[local], of_peer, other))
         except PoolExhausted as error:
             raise errors.ApiError(
                 "InsufficientAddressCapacity",
@@ -68,11 +64,9 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
 
 def refuse_taken_outside(call: Call, connection: r.VpnConnection, customer_address: str | None) -> None:
     """Refuse a customer gateway's address with which another connection uses one of this connection's addresses."""
-    _refuse_own_address(_pools(call), customer_address)
+    _refuse_own_address(call, customer_address)
     own = {t.outside_local: t.outside_address for t in call.tx.all(r.VpnTunnel, connection_id=connection.id)}
-    peers = {g.id for g in call.tx.all(r.CustomerGateway) if g.ip_address == customer_address}
-    connections = [c for c in call.tx.all(r.VpnConnection, customer_gateway_id=peers) if c.state != DELETED]
-    others = {c.id for c in connections} - {connection.id}
+    others = _with_peer(call, customer_address) - {connection.id}
     for tunnel in call.tx.all(r.VpnTunnel, connection_id=others):
         if tunnel.outside_local in own:
             raise errors.ApiError(
@@ -118,37 +112,75 @@ def refuse_taken_inside(  # noqa: PLR0917 - what is taken by whom, where, and wh
 
 def inside_cidrs(call: Call, vpn_gateway_id: str | None, wanted: Sequence[TunnelRequest]) -> list[str]:
     """An inside CIDR for each tunnel: the one that it wants, or a free one. Raises `ApiError` for one that is taken."""
-    taken: dict[str, str] = {}
-    if vpn_gateway_id is not None:
-        living = [c.id for c in call.tx.all(r.VpnConnection, vpn_gateway_id=vpn_gateway_id) if c.state != DELETED]
-        taken = {t.inside_cidr: t.connection_id for t in call.tx.all(r.VpnTunnel, connection_id=living)}
+    taken = _TakenInside(call, vpn_gateway_id)
     for number, tunnel in enumerate(wanted, 1):
-        if tunnel.inside_cidr in taken:
+        owner = None if tunnel.inside_cidr is None else taken.owner(tunnel.inside_cidr)
+        if owner is not None:
             raise errors.invalid_value(
                 f"TunnelOptions.{number}.TunnelInsideCidr",
                 tunnel.inside_cidr,
-                f"a block that no connection of {vpn_gateway_id} has; {taken[tunnel.inside_cidr]} has this one",
+                f"a block that no connection of {vpn_gateway_id} has; {owner} has this one",
             )
-    used = {*taken, *(t.inside_cidr for t in wanted if t.inside_cidr is not None)}
+    taken.also = {t.inside_cidr for t in wanted if t.inside_cidr is not None}
     chosen: list[str] = []
     for tunnel in wanted:
         cidr = tunnel.inside_cidr
         if cidr is None:
             try:
-                cidr = allocate_inside_cidr(used, call.random.below)
+                cidr = allocate_inside_cidr(taken, call.random.below)
             except PoolExhausted as error:
                 raise errors.ApiError("InsufficientAddressCapacity", f"{error}.") from error
-            used.add(cidr)
+            taken.also.add(cidr)
         chosen.append(cidr)
     return chosen
 
 
+class _TakenInside:
+    """The inside CIDRs that are taken on a virtual private gateway, and those of `also`. Looked up one by one, so that
+    it does not matter how many there are."""
+
+    def __init__(self, call: Call, vpn_gateway_id: str | None) -> None:
+        self._call = call
+        self._gateway_id = vpn_gateway_id
+        self.also: set[str] = set()
+
+    def owner(self, inside_cidr: str) -> str | None:
+        """The connection on the gateway that has this one."""
+        if self._gateway_id is None:
+            return None
+        connections = {t.connection_id for t in self._call.tx.all(r.VpnTunnel, inside_cidr=inside_cidr)}
+        for connection in self._call.tx.all(r.VpnConnection, id=connections):
+            if connection.vpn_gateway_id == self._gateway_id and connection.state != DELETED:
+                return connection.id
+        return None
+
+    def __contains__(self, inside_cidr: object) -> bool:
+        return inside_cidr in self.also or self.owner(str(inside_cidr)) is not None
+
+
+def _with_peer(call: Call, customer_address: str | None) -> set[str]:
+    """The connections, whoever owns them, whose customer gateway has this address."""
+    peers = [gateway.id for gateway in call.tx.all(r.CustomerGateway, ip_address=customer_address)]
+    return {c.id for c in call.tx.all(r.VpnConnection, customer_gateway_id=peers) if c.state != DELETED}
+
+
 def _pools(call: Call) -> list[list[OutsideAddress]]:
-    return [list(expand_pool(getattr(call.settings, name))) for name in POOL_SETTINGS]
+    return [list(_pool(getattr(call.settings, name))) for name in POOL_SETTINGS]
 
 
-def _refuse_own_address(pools: list[list[OutsideAddress]], customer_address: str | None) -> None:
-    if any(customer_address in (address.public, address.local) for pool in pools for address in pool):
+@lru_cache(8)
+def _pool(entries: tuple[str, ...]) -> tuple[OutsideAddress, ...]:
+    return tuple(expand_pool(entries))
+
+
+@lru_cache(8)
+def _addresses(entries: tuple[str, ...]) -> frozenset[str]:
+    """The addresses of a pool, public and local ones."""
+    return frozenset(text for address in _pool(entries) for text in (address.public, address.local))
+
+
+def _refuse_own_address(call: Call, customer_address: str | None) -> None:
+    if any(customer_address in _addresses(getattr(call.settings, name)) for name in POOL_SETTINGS):
         raise errors.ApiError(
             "InvalidCustomerGateway.DuplicateIpAddress",
             f"Conflict among chosen gateway IP addresses: {customer_address} of the customer gateway is one of the "

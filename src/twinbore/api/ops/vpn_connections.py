@@ -22,14 +22,15 @@ from twinbore.api.ops import vpn_lookup
 from twinbore.api.ops.common import absent, select, tag_on_create
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_addresses import inside_cidrs, outside_addresses
-from twinbore.api.ops.vpn_connection_view import PRE_SHARED_KEY, ConnectionReader, down
+from twinbore.api.ops.vpn_connection_shape import down
+from twinbore.api.ops.vpn_connection_view import PRE_SHARED_KEY, ConnectionReader, shown_in_turn
 from twinbore.api.ops.vpn_request import ConnectionRequest, parse_connection
-from twinbore.api.ops.vpn_rules import check_asns, check_gateway_quota
+from twinbore.api.ops.vpn_rules import check_asns, check_gateway_quota, living
 from twinbore.model import resources as r
 from twinbore.model.desired import Bfd
 from twinbore.model.extensions import BFD_KEY, bfd_of
 from twinbore.model.naming import tunnel_name
-from twinbore.model.states import CONNECTION, DELETED, DELETING, LIVING, PENDING, advance
+from twinbore.model.states import CONNECTION, DELETING, LIVING, PENDING, advance
 
 GENERATED_KEY_LENGTH: Final = 32
 FIRST_IF_ID: Final = 1001
@@ -51,7 +52,7 @@ def create_vpn_connection(call: Call, request: Request) -> Response:
         _check_quotas(call, gateway)
         connection = _create(call, wanted, customer)
         tag_on_create(call, request, "vpn-connection", connection.id)
-    return {"VpnConnection": ConnectionReader(call, [connection]).describe(connection)}
+    return {"VpnConnection": ConnectionReader(call, [connection]).shown(connection)}
 
 
 @operation("DescribeVpnConnections")
@@ -70,8 +71,7 @@ def describe_vpn_connections(call: Call, request: Request) -> Response:
         **absent("transit-gateway-id"),
     }
     connections = select(call, request, r.VpnConnection, "vpn-connection", "VpnConnectionIds", filters)
-    reader = ConnectionReader(call, connections)
-    return {"VpnConnections": [reader.describe(connection) for connection in connections]}
+    return {"VpnConnections": shown_in_turn(call, connections)}
 
 
 @operation("DeleteVpnConnection")
@@ -84,13 +84,11 @@ def delete_vpn_connection(call: Call, request: Request) -> Response:
 
 def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnConnection | None:
     """The living connection that the request describes already."""
-    candidates = call.tx.all(
-        r.VpnConnection,
-        account_id=call.account_id,
-        customer_gateway_id=wanted.customer_gateway_id,
-        vpn_gateway_id=wanted.vpn_gateway_id,
-        state=LIVING,
-    )
+    candidates = [
+        connection
+        for connection in call.tx.all(r.VpnConnection, customer_gateway_id=wanted.customer_gateway_id)
+        if connection.vpn_gateway_id == wanted.vpn_gateway_id and connection.state in LIVING
+    ]
     reader = ConnectionReader(call, candidates)
     for connection in candidates:
         if _is_as_wanted(connection, reader, wanted, bfd):
@@ -126,8 +124,7 @@ def _is_as_wanted(
 
 def _check_quotas(call: Call, gateway: r.VpnGateway | None) -> None:
     quotas = call.settings.quotas
-    living = [c for c in call.tx.all(r.VpnConnection, account_id=call.account_id) if c.state != DELETED]
-    if len(living) >= quotas.vpn_connections:
+    if living(call, r.VpnConnection, account_id=call.account_id) >= quotas.vpn_connections:
         raise errors.limit_exceeded("VpnConnectionLimitExceeded", "VPN connections", quotas.vpn_connections)
     if gateway is not None:
         check_gateway_quota(call, gateway)

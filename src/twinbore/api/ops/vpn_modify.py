@@ -32,4 +32,4 @@ def mark(call: Call, connection: r.VpnConnection, **changes: Any) -> r.VpnConnec
 
 def answer(call: Call, connection: r.VpnConnection) -> Response:
     """The connection as it is now."""
-    return {"VpnConnection": ConnectionReader(call, [connection]).describe(connection)}
+    return {"VpnConnection": ConnectionReader(call, [connection]).shown(connection)}

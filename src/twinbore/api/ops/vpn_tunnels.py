@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from ipaddress import IPv4Network
 from typing import Any, Final
 
 from twinbore.api import errors
+from twinbore.api.writer import Joined, Kept
 from twinbore.model.addressing import inside_cidr_problem
 from twinbore.model.options import PRE_SHARED_KEY, PRE_SHARED_KEY_RULE, LogOptions, TunnelOptions, problems
 from twinbore.model.resources import VpnTunnel
@@ -49,6 +51,9 @@ _WIRE_NAMES: Final = {member: name for name, member in _SCALARS.items()} | {
 _OUTPUT_NAMES: Final = {"DPDTimeoutSeconds": "DpdTimeoutSeconds", "DPDTimeoutAction": "DpdTimeoutAction"}
 _OUTPUT_LISTS: Final = {"IKEVersions": "IkeVersions"}
 """Members that the output shape spells differently."""
+
+KEPT_OPTIONS: Final = 256
+"""Sets of options whose description is kept, 3 KiB each."""
 
 LOG_FORMATS: Final = ("json", "text")
 DEFAULTS: Final = TunnelOptions()
@@ -86,16 +91,30 @@ def parse_tunnel(specification: Mapping[str, Any], prefix: str, before: TunnelOp
     return TunnelRequest(options, _inside_cidr(specification, prefix), _pre_shared_key(specification, prefix))
 
 
-def describe_tunnel(tunnel: VpnTunnel, pre_shared_key: str | None) -> dict[str, Any]:
+def describe_tunnel(tunnel: VpnTunnel, pre_shared_key: str | None) -> Joined:
     """The TunnelOption shape: everything that is in force, the key where there is one."""
-    shape: dict[str, Any] = {"OutsideIpAddress": tunnel.outside_address, "TunnelInsideCidr": tunnel.inside_cidr}
-    if pre_shared_key is not None:
-        shape["PreSharedKey"] = pre_shared_key
+    own = {
+        "OutsideIpAddress": tunnel.outside_address,
+        "TunnelInsideCidr": tunnel.inside_cidr,
+        "PreSharedKey": pre_shared_key,
+    }
+    return Joined(own, _written_options(tunnel.options))
+
+
+@lru_cache(KEPT_OPTIONS)
+def _written_options(options: TunnelOptions) -> Kept:
+    """Most tunnels have the same."""
+    return Kept(partial(describe_options, options))
+
+
+def describe_options(options: TunnelOptions) -> dict[str, Any]:
+    """The members of the TunnelOption shape that show options."""
+    shape: dict[str, Any] = {}
     for name, member in _SCALARS.items():
-        shape[_OUTPUT_NAMES.get(name, name)] = getattr(tunnel.options, member)
+        shape[_OUTPUT_NAMES.get(name, name)] = getattr(options, member)
     for name, member in _LISTS.items():
-        shape[_OUTPUT_LISTS.get(name, name)] = [{"Value": value} for value in getattr(tunnel.options, member)]
-    logs = tunnel.options.log_options
+        shape[_OUTPUT_LISTS.get(name, name)] = [{"Value": value} for value in getattr(options, member)]
+    logs = options.log_options
     cloud_watch = {
         "LogEnabled": logs.log_enabled,
         "LogGroupArn": logs.log_group_arn,
