@@ -14,6 +14,7 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
+from bench import cpu
 from bench.api_client import Server, Timing, run
 from bench.measure import NotReached, seconds_until
 from twinbore.lab.service import REGION
@@ -23,6 +24,10 @@ CREATE: Final = "CreateVpnConnection"
 DELETE: Final = "DeleteVpnConnection"
 ON_A_GATEWAY: Final = 1000
 """Connections of one virtual private gateway, which has addresses for 8181 of them (169.254.0.0/16)."""
+
+IDLE_SECONDS: Final = 1.0
+IDLE_SHARE: Final = 0.05
+"""Of a core, below which a server is idle: Twinbore's agent looks once a second whether another process has written."""
 
 REPEATS: Final = 320
 """How often one connection is described in a step."""
@@ -81,7 +86,9 @@ class Side:
         return timing
 
     def settle(self) -> None:
+        """Wait until every connection is there or gone, and the server does nothing any more."""
         seconds_until(self._all_available, 300, "all connections are available", pause=0.5)
+        seconds_until(self._idle, 300, f"{self.server.name} is idle")
 
     def describe_one(self, clients: int) -> Timing:
         return self._send(
@@ -120,6 +127,11 @@ class Side:
 
     def _send(self, calls: Sequence[tuple[str, dict[str, str]]], clients: int) -> Timing:
         return run(self.server, [self.server.request(action, **given) for action, given in calls], clients)
+
+    def _idle(self) -> bool:
+        before = cpu.seconds([self.server.pid])
+        time.sleep(IDLE_SECONDS)
+        return cpu.seconds([self.server.pid]) - before < IDLE_SHARE * IDLE_SECONDS
 
     def _all_available(self) -> bool:
         # By a filter, so that nothing is described before it is measured.
