@@ -28,7 +28,7 @@ from typing import Final
 
 from twinbore.api.operation import Randomness
 from twinbore.api.sigv4 import Key
-from twinbore.model.permissions import ROLES, Policy, parse_policy
+from twinbore.model.permissions import ADMINISTRATOR, ROLES, Policy, parse_policy
 from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import Database, Transaction
 
@@ -45,6 +45,8 @@ def ensure_credentials(
 ) -> AccessKey:
     """The access key of the installation, made when there is none; its file at `path` is written when it is not there.
 
+    That is the oldest administrator's that works of the first account; where none does, the oldest key.
+
     Raises `CredentialsError` when only one of the two environment variables is set, or one cannot be used.
     """
     given = _from_environment(environ)
@@ -55,11 +57,9 @@ def ensure_credentials(
         if given is not None:
             key = _store(tx, account, given[0], given[1], now)
         elif keys:
-            key = keys[0]
+            key = next((key for key in keys if is_administrator(key)), keys[0])
         else:
-            identifier = "AKIA" + "".join(_BASE32[random.below(32)] for _ in range(16))
-            secret = base64.b64encode(bytes(random.below(256) for _ in range(30))).decode()
-            key = _store(tx, account, identifier, secret, now)
+            key = _store(tx, account, *new_pair(random), now)
         secret_key = tx.secret(key.id, SECRET_FIELD)
     _write(path, key.id, secret_key or "")
     return key
@@ -102,6 +102,17 @@ def find_key(tx: Transaction, access_key_id: str) -> Key | None:
     if row is None or not secret:
         return None
     return Key(row.account_id, secret, row.name, row.enabled, policy_of(row))
+
+
+def new_pair(random: Randomness) -> tuple[str, str]:
+    """A new access key id and its secret, in AWS's form."""
+    identifier = "AKIA" + "".join(_BASE32[random.below(32)] for _ in range(16))
+    return identifier, base64.b64encode(bytes(random.below(256) for _ in range(30))).decode()
+
+
+def is_administrator(key: AccessKey) -> bool:
+    """Whether the key is an administrator's and works."""
+    return key.enabled and ROLES.get(key.role) is ADMINISTRATOR
 
 
 def policy_of(key: AccessKey) -> Policy:

@@ -7,6 +7,10 @@ Describe actions. The key's policy has to allow the action on each of them.
 Keys of tunnels are secrets: whoever may set them (ec2:ModifyVpnTunnelOptions on the connection) sees them, everybody
 else sees `REDACTED` in their place.
 
+What a request names without an id (a security group by its name, a route table by its association) is looked up first
+(see `indirect`), so that a Deny on a resource holds by whatever name it goes. A request that tags what it makes needs
+`ec2:CreateTags` as well, as AWS has it.
+
 A denied request says so before anything else is looked at, so that it learns nothing of what exists.
 
 References: EC2 API reference, "Client error codes" (UnauthorizedOperation); Service Authorization Reference, "Actions,
@@ -16,7 +20,7 @@ resources, and condition keys for Amazon EC2"; IAM User Guide, "IAM identifiers"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +33,15 @@ SET_KEYS: Final = "ec2:ModifyVpnTunnelOptions"
 LISTING: Final = "Describe"
 CREATE: Final = "Create"
 ANY: Final = "*"
+SET_TAGS: Final = "ec2:CreateTags"
+NOT_NAMES: Final = frozenset({"ClientToken", "Description", "Filters", "Tags", "TagSpecifications"})
+"""Members whose values are a user's words: what looks like an id there names nothing."""
+
+Named = tuple[str, str]
+"""Type and id of a resource."""
+
+Meant = Mapping[Named, list[Named]]
+"""What a request names otherwise than by an id → the resources behind it; a security group's name has no type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +82,16 @@ class Caller:
         return self.may_see_keys if verdict is None else lambda _: verdict is Verdict.ALLOWED
 
 
-def authorize(caller: Caller, action: str, request: dict[str, Any]) -> None:
-    """Raise UnauthorizedOperation unless the caller may do the EC2 action with this request."""
-    for resource in resources(caller, action, request):
+def authorize(caller: Caller, action: str, request: dict[str, Any], meant: Meant | None = None) -> None:
+    """Raise UnauthorizedOperation unless the caller may do the EC2 action with this request.
+
+    `meant` has the resources behind what the request does not name by their own ids (see `indirect`).
+    """
+    for resource in resources(caller, action, request, meant):
         check(caller, f"ec2:{action}", resource)
+    for specification in dict.get(request, "TagSpecifications") or ():
+        if dict.get(specification, "Tags"):
+            check(caller, SET_TAGS, caller.resource(str(dict.get(specification, "ResourceType") or ANY), ANY))
 
 
 def check(caller: Caller, action: str, resource: str) -> None:
@@ -94,24 +113,28 @@ def check(caller: Caller, action: str, resource: str) -> None:
     )
 
 
-def resources(caller: Caller, action: str, request: dict[str, Any]) -> list[str]:
+def resources(caller: Caller, action: str, request: dict[str, Any], meant: Meant | None = None) -> list[str]:
     """The ARNs that the request is about; `*` alone when it is about none in particular."""
     if action.startswith(LISTING):
         return [ANY]
-    found = {caller.resource(resource_type, value): None for resource_type, value in _ids(request)}
-    if action.startswith(CREATE) and (made := _kebab(action.removeprefix(CREATE))) in PREFIXES:
-        found[caller.resource(made, ANY)] = None
-    return list(found) or [ANY]
+    behind = meant or {}
+    named = [resource for name in ids_in(request) for resource in behind.get(name, [name])]
+    named += [resource for name, found in behind.items() if not name[0] for resource in found]
+    if action.startswith(CREATE):
+        made = _kebab(action.removeprefix(CREATE).removeprefix("Managed"))
+        named += [(made, ANY)] if made in PREFIXES else []
+    return list(dict.fromkeys(caller.resource(*one) for one in named)) or [ANY]
 
 
-def _ids(value: Any) -> Iterator[tuple[str, str]]:
+def ids_in(value: Any) -> Iterator[Named]:
     """Type and id of every resource that a request names, without taking note that it was read."""
     if isinstance(value, dict):
-        for below in dict.values(value):
-            yield from _ids(below)
+        for name, below in dict.items(value):
+            if name not in NOT_NAMES:
+                yield from ids_in(below)
     elif isinstance(value, list):
         for item in value:
-            yield from _ids(item)
+            yield from ids_in(item)
     elif isinstance(value, str) and (resource_type := resource_type_of(value)) is not None:
         yield resource_type, value
 

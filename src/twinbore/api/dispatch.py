@@ -1,6 +1,7 @@
 """From a verified request to its answer: which operation it is, its transaction, and the answer where there is none.
 
-* A request that the caller's key may not make is refused before anything is looked at (see `authorization`).
+* A request that the caller's key may not make is refused before anything is looked at (see `authorization`), or, where
+  it names a resource otherwise than by its id, before anything but that name is (see `indirect`).
 * An operation runs in one transaction, a write transaction unless its name says that it only reads; the answer is
   written inside it, so that whatever ends in an error has changed nothing. DryRun undoes it after it has succeeded: a
   dry run checks all that a real one would.
@@ -26,7 +27,7 @@ from typing import Final
 from botocore.model import OperationModel
 
 import twinbore.api.ops  # noqa: F401 - registers the operations
-from twinbore.api import codec, differences, errors
+from twinbore.api import codec, differences, errors, indirect
 from twinbore.api.authorization import Caller, authorize
 from twinbore.api.errors import ApiError
 from twinbore.api.members import Members, read_all, unread
@@ -79,12 +80,17 @@ class Dispatcher:
         operation_model = self._model.operation_model(action)
         function = OPERATIONS.get(action) or empty_listing(operation_model)
         request = codec.parse(operation_model, parameters)
-        authorize(caller, action, request)
         dry_run = bool(request.pop("DryRun", False))
+        named = indirect.names(action, request)
+        if not named:
+            authorize(caller, action, request)
         reading = action.startswith(READ_ONLY)
         with ExitStack() as stack:
             tx = stack.enter_context(self._database.read() if reading else self._database.write())
-            result = function(Call(tx, caller, self._settings, self._clock(), self._random), request)
+            call = Call(tx, caller, self._settings, self._clock(), self._random)
+            if named:
+                authorize(caller, action, request, indirect.meant(call, named))
+            result = function(call, request)
             _refuse_unread(operation_model, request)
             if dry_run:
                 raise errors.dry_run()

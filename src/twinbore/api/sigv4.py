@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -60,7 +60,7 @@ class Key:
     """An access key: its account, secret and name, and what it may do."""
 
     account_id: str
-    secret: str
+    secret: str = field(repr=False)
     name: str
     enabled: bool
     policy: Policy

@@ -9,7 +9,8 @@
   one. Actions are compared without regard to case, resources with.
 * Nothing is allowed that no statement allows, and nothing that one denies.
 * Twinbore's policies have effects, actions and resources, and nothing else. What would narrow a statement (Condition,
-  Principal, NotAction, NotResource) is refused, not passed over: it would allow more than its author means.
+  Principal, NotAction, NotResource, an element that stands twice, a policy variable such as ${aws:username}) is
+  refused, not passed over: it would allow more than its author means.
 
 References: IAM User Guide, "IAM JSON policy elements reference", "Policy evaluation logic"; Service Authorization
 Reference, "Actions, resources, and condition keys for Amazon EC2".
@@ -32,11 +33,13 @@ MAX_POLICY: Final = 6144
 """Characters without white space, as for a managed policy of AWS."""
 
 _ACTION: Final = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
-_RESOURCE: Final = re.compile(r"\*|arn:[!-~]+", re.ASCII)
+_RESOURCE: Final = re.compile(r"\*|arn(:[!-9;-~]*){4}:[!-~]+", re.ASCII)
+_ARN_RULE: Final = "* or an ARN, for example arn:aws:ec2:*:*:vpc/*"
+_VARIABLE: Final = "${"
 
 
 class PolicyError(ValueError):
-    """A document that is no policy, or one that cannot be kept; the message says which element and what is allowed."""
+    """What is no policy, or one that cannot be kept; the message says which element and what is allowed."""
 
 
 class Verdict(Enum):
@@ -96,8 +99,10 @@ def parse_policy(text: str) -> Policy:
     if len("".join(text.split())) > MAX_POLICY:
         raise PolicyError(f"the policy has more than {MAX_POLICY} characters, white space not counted")
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json.loads(text, object_pairs_hook=_once)
+    except PolicyError:  # itself a ValueError
+        raise
+    except (ValueError, RecursionError) as error:
         raise PolicyError(f"the policy is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise PolicyError("the policy must be a JSON object with the elements Version and Statement")
@@ -122,7 +127,7 @@ def _statement(number: int, item: Any) -> Statement:
     return Statement(
         allow=item["Effect"] == "Allow",
         actions=_patterns(where, "Action", item.get("Action"), _ACTION, "* or service:name, for example ec2:Describe*"),
-        resources=_patterns(where, "Resource", item.get("Resource"), _RESOURCE, "* or an ARN"),
+        resources=_patterns(where, "Resource", item.get("Resource"), _RESOURCE, _ARN_RULE),
     )
 
 
@@ -133,6 +138,8 @@ def _patterns(where: str, name: str, value: Any, form: re.Pattern[str], rule: st
     for text in values:
         if not isinstance(text, str) or not form.fullmatch(text):
             raise PolicyError(f"{where}: {name} {text!r}: must be {rule}")
+        if _VARIABLE in text:
+            raise PolicyError(f"{where}: {name} {text!r}: policy variables are not supported; write what is meant")
     return tuple(values)
 
 
@@ -142,6 +149,18 @@ def _refuse_others(where: str, item: Iterable[str], known: tuple[str, ...]) -> N
             raise PolicyError(f"{where}: the element {name!r} is not supported; there are {', '.join(known)}")
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise PolicyError(f"the element {name!r} stands twice in one object")
+    return dict(pairs)
+
+
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in text), re.DOTALL)
+    """A pattern as a regular expression. What a `*` has passed is not tried again (atomic groups), which changes no
+    match and keeps the time to length times length."""
+    first, *others = ("".join("." if c == "?" else re.escape(c) for c in piece) for piece in text.split("*"))
+    middle = "".join(f"(?>.*?{piece})" for piece in others[:-1] if piece)
+    return re.compile(first + middle + (".*" + others[-1] if others else ""), re.DOTALL)

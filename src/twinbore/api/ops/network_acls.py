@@ -138,7 +138,7 @@ def remove_acl(call: Call, acl: s.NetworkAcl) -> None:
 def replace_network_acl_association(call: Call, request: Request) -> Response:
     old_id: str = request["AssociationId"]
     check_id(ASSOCIATION, old_id)
-    old = next((x for each in _associations(call).values() for x in each if x.id == old_id), None)
+    old = association_of(call, old_id)
     if old is None:
         raise errors.not_found(ASSOCIATION, old_id)
     acl = lookup(call, s.NetworkAcl, RESOURCE_TYPE, request["NetworkAclId"])
@@ -153,6 +153,11 @@ def replace_network_acl_association(call: Call, request: Request) -> Response:
     new = s.NetworkAclAssociation(call.new_id(ASSOCIATION), call.account_id, acl.id, subnet.id, call.now)
     call.tx.insert(new)
     return {"NewAssociationId": new.id}
+
+
+def association_of(call: Call, value: str) -> s.NetworkAclAssociation | None:
+    """The association with this id, chosen or by default."""
+    return next((x for each in _associations(call).values() for x in each if x.id == value), None)
 
 
 def _associations(call: Call) -> Associations:
