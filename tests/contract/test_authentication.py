@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
@@ -158,6 +158,50 @@ def test_a_presigned_query_that_is_over(service: Service) -> None:
     assert code(get(service, expired)) == "RequestExpired"
 
 
+def _presigned_at(service: Service, minutes: int, expires: int) -> Answer:
+    """A presigned query of a clock that is so many minutes ahead."""
+    request = AWSRequest("GET", f"{service.url}/?Action=DescribeVpcs&Version={VERSION}")
+    credentials = Credentials(service.access_key_id, service.secret_access_key)
+    signer = SigV4QueryAuth(credentials, "ec2", service.settings.region, expires=expires)
+    moment = datetime.now(UTC) + timedelta(minutes=minutes)
+    request.context["timestamp"] = moment.strftime("%Y%m%dT%H%M%SZ")
+    signer._modify_request_before_signing(request)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    signer._inject_signature_to_request(request, signer.signature(text, request))
+    return get(service, request.url.removeprefix(service.url))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expires", "status", "wanted"),
+    [
+        (-60, 3900, 200, ""),  # older than a signature in a header may be
+        (-60, 3300, 400, "RequestExpired"),
+        (-7 * 24 * 60 + 5, 604800, 200, ""),
+        (-7 * 24 * 60 - 5, 604800, 400, "RequestExpired"),
+        (-1, 604801, 400, "IncompleteSignature"),
+        (4, 60, 200, ""),
+        (6, 3600, 400, "RequestExpired"),
+    ],
+)
+def test_the_lifetime_of_a_presigned_query(
+    service: Service, minutes: int, expires: int, status: int, wanted: str
+) -> None:
+    answer = _presigned_at(service, minutes, expires)
+    assert (answer.status, code(answer)) == (status, wanted)
+
+
+@pytest.mark.parametrize("value", ["", "abc", "1.5", "%2D1", "99999999999999999999"])
+def test_a_lifetime_that_is_no_number(service: Service, value: str) -> None:
+    target = presigned(service, "DescribeVpcs").replace("X-Amz-Expires=60", f"X-Amz-Expires={value}")
+    answer = get(service, target)
+    assert (answer.status, code(answer), "at most 604800" in answer.text) == (400, "IncompleteSignature", True)
+
+
+def test_a_lifetime_that_was_lengthened(service: Service) -> None:
+    target = presigned(service, "DescribeVpcs").replace("X-Amz-Expires=60", "X-Amz-Expires=600")
+    assert code(get(service, target)) == "AuthFailure"
+
+
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -213,6 +257,11 @@ def test_sts_refuses_in_its_own_form(service: Service) -> None:
     with pytest.raises(ClientError) as caught:
         service.client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session")
     assert caught.value.response["Error"]["Code"] == "InvalidAction"
-    with pytest.raises(ClientError) as caught:
-        service.client("sts", aws_secret_access_key="x").get_caller_identity()
-    assert caught.value.response["Error"]["Code"] == "AuthFailure"
+    for changes, wanted in (
+        ({"aws_secret_access_key": "x"}, "SignatureDoesNotMatch"),
+        ({"aws_access_key_id": "AKIAAAAAAAAAAAAAAAAA"}, "InvalidClientTokenId"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            service.client("sts", **changes).get_caller_identity()
+        assert caught.value.response["Error"]["Code"] == wanted
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403

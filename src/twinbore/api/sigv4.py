@@ -6,9 +6,9 @@ what the client names is what is verified, with the Host as received. Two rules 
 X-Amz- header that is there must be signed, and the body's hash is always part of the signature, so that nothing that
 decides can be changed on the way.
 
-Errors follow EC2: no authentication at all is MissingAuthenticationToken, an unknown key or a wrong signature
-AuthFailure, a request older or younger than `SKEW` RequestExpired. Secrets never leave this module, and comparing
-signatures takes the same time wherever they differ.
+Errors follow the service that is called. EC2: no authentication at all is MissingAuthenticationToken, an unknown key or
+a wrong signature AuthFailure, a request older or younger than `SKEW` RequestExpired; STS has codes of its own
+(`REFUSALS`). Secrets never leave this module, and comparing signatures takes the same time wherever they differ.
 
 References: AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"); EC2 API reference, "Common
 error types"; RFC 9110 section 5.3 (repeated headers).
@@ -53,6 +53,21 @@ class Received:
     query: str
     headers: Mapping[str, str]
     body: bytes
+
+
+REFUSALS: Final = {
+    ("ec2", "key"): ("AuthFailure", INVALID_CREDENTIALS, 401),
+    ("ec2", "signature"): ("AuthFailure", INVALID_CREDENTIALS, 401),
+    ("ec2", "time"): ("RequestExpired", "Request has expired", 400),
+    ("sts", "key"): ("InvalidClientTokenId", "The security token included in the request is invalid", 403),
+    ("sts", "signature"): (
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided",
+        403,
+    ),
+    ("sts", "time"): ("SignatureDoesNotMatch", "Signature expired", 403),
+}
+"""Service and what is wrong → code, the message's beginning, HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +115,21 @@ def verify(received: Received, find_key: Callable[[str], Key | None], region: st
     body_hash = _body_hash(received)
     key = find_key(claim.access_key_id)
     if key is None:
-        raise _failure(f"{INVALID_CREDENTIALS}: the access key ID does not exist")
+        raise _refusal(claim, "key", "the access key ID does not exist")
     if not hmac.compare_digest(_sign(received, claim, key, body_hash).encode(), claim.signature.encode()):
-        raise _failure(f"{INVALID_CREDENTIALS}: the signature does not match; check the secret access key")
+        raise _refusal(claim, "signature", "the signature does not match; check the secret access key")
     if not key.enabled:
-        raise _failure(f"{INVALID_CREDENTIALS}: the access key {claim.access_key_id} is disabled")
+        raise _refusal(claim, "key", f"the access key {claim.access_key_id} is disabled")
     return Identity(claim.access_key_id, key, claim.service)
 
 
 def _failure(message: str) -> ApiError:
     return ApiError("AuthFailure", message, 401)
+
+
+def _refusal(claim: _Claim, what: str, why: str) -> ApiError:
+    code, words, status = REFUSALS[claim.service, what]
+    return ApiError(code, f"{words}: {why}", status)
 
 
 def _incomplete(message: str) -> ApiError:
@@ -188,10 +208,11 @@ def _check_time(claim: _Claim, now: datetime) -> None:
         raise _failure("The date of the credential scope differs from the date of the request")
     latest = signed + (SKEW if claim.lifetime is None else claim.lifetime)
     if not signed - SKEW <= now <= latest:
-        raise ApiError(
-            "RequestExpired",
-            f"Request has expired: it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. "
-            "Sign it again; if the two clocks differ, set them.",
+        raise _refusal(
+            claim,
+            "time",
+            f"it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. Sign it again; if the two "
+            "clocks differ, set them.",
         )
 
 
