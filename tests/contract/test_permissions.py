@@ -52,9 +52,9 @@ def test_a_refusal_on_the_wire(service: Service) -> None:
     assert answer.status == 403
     owner = account(service)
     words = (
-        f"You are not authorized to perform this operation. User: arn:aws:iam::{owner}:user/auditor is not authorized to "
-        f"perform: ec2:CreateVpc on resource: arn:aws:ec2:us-east-1:{owner}:vpc/* because no identity-based policy allows "
-        "the ec2:CreateVpc action"
+        f"You are not authorized to perform this operation. User: arn:aws:iam::{owner}:user/auditor is not authorized "
+        f"to perform: ec2:CreateVpc on resource: arn:aws:ec2:us-east-1:{owner}:vpc/* because no identity-based policy "
+        "allows the ec2:CreateVpc action"
     )
     request_id = answer.headers["x-amzn-requestid"]
     assert answer.text == (

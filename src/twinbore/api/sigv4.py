@@ -211,8 +211,8 @@ def _check_time(claim: _Claim, now: datetime) -> None:
         raise _refusal(
             claim,
             "time",
-            f"it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. Sign it again; if the two "
-            "clocks differ, set them.",
+            f"it was signed at {claim.timestamp}, and here it is {now.strftime(TIME_FORMAT)}. Sign it again; if the "
+            "two clocks differ, set them.",
         )
 
 
