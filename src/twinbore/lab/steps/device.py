@@ -18,8 +18,12 @@ ip xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x1000 mode tunnel \
 """
 
 
-def configure_router(s: Scenario) -> str:
-    """Downloads the configuration for the type of device that fits this kernel, and runs it as it is."""
+def configure_router(s: Scenario, *arguments: str, ike_version: str = "ikev2") -> str:
+    """Downloads the configuration for the type of device that fits this kernel, and runs it as it is.
+
+    `arguments` are the script's own, for example the networks behind the gateway where BGP does not tell them. A
+    sample with IKEv1 is of the type compatibility, as AWS has it.
+    """
     types = s.ec2.call("GetVpnConnectionDeviceTypes")["VpnConnectionDeviceTypes"]
     platforms = {device["Platform"]: device["VpnConnectionDeviceTypeId"] for device in types}
     platform = KERNEL_ESP if kernel_has_esp() else USER_SPACE_ESP
@@ -28,15 +32,15 @@ def configure_router(s: Scenario) -> str:
         "GetVpnConnectionDeviceSampleConfiguration",
         VpnConnectionId=s.ids.vpn_connection,
         VpnConnectionDeviceTypeId=platforms[platform],
-        InternetKeyExchangeVersion="ikev2",
-        SampleType="recommended",
+        InternetKeyExchangeVersion=ike_version,
+        SampleType="recommended" if ike_version == "ikev2" else "compatibility",
     )["VpnConnectionDeviceSampleConfiguration"]
     for identifier in (s.ids.vpn_connection, s.ids.vpn_gateway, s.ids.customer_gateway):
         check(identifier in text, f"{identifier} in the header of the sample configuration")
     s.customer_script.touch(mode=0o600)
     s.customer_script.write_text(text)
     s.lab.undo_with(["ip", "netns", "exec", s.router, "sh", str(s.customer_script), "down"])
-    s.customer("up")
+    s.customer("up", *arguments)
     return f"{len(types)} device types; the one for {platform!r} was run unmodified: stock strongSwan and FRR."
 
 
