@@ -23,6 +23,9 @@ from twinbore.model.settings import Quotas, Settings
 EXAMPLES = (example_network, example_security, example_vpn)
 PRESENT = sorted(set(SCOPE) - MISSING)
 
+ALWAYS_REFUSED = {"ModifyVpnTunnelCertificate"}
+"""No example can call them successfully: what they are for cannot exist here."""
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory, stage: Stage, empty_store: bytes) -> Walker:
@@ -111,6 +114,17 @@ def test_every_value_is_taken_or_has_a_reason(walked: Walker, operation: str) ->
         values = set(model.enum(member.shape)) - walked.values[operation, member.path]
         faults += [f"{member} = {value}" for value in sorted(values) if not reason(owner, f"{name}={value}")]
     assert not faults, "\n".join(faults)
+
+
+def test_every_paginator_and_waiter_works(walked: Walker) -> None:
+    assert walked.paged == model.paginated() & set(PRESENT)
+    assert walked.waited == {waiter for waiter, operation in model.waiters().items() if operation in PRESENT}
+
+
+def test_dry_runs_were_made_wherever_there_are_any(walked: Walker) -> None:
+    assert set(PRESENT) - walked.called == ALWAYS_REFUSED
+    shapes = {operation: model.operation(operation).input_shape for operation in walked.called}
+    assert walked.dry_run == {operation for operation, shape in shapes.items() if shape and "DryRun" in shape.members}
 
 
 def test_no_difference_is_of_what_the_model_does_not_have() -> None:

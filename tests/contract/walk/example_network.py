@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore import xform_name
-
 from tests.contract.walk.example_vpn import tags
 from tests.contract.walk.filters import TAG, check_filters
 from tests.contract.walk.pages import check_one_page, check_pages
@@ -23,10 +21,6 @@ def walk(w: Walker) -> None:
     w("DescribeTags")
     _tags(w, vpc_id)
     _end(w, vpc_id, subnet_id)
-
-
-def _wait(w: Walker, waiter: str, **parameters: Any) -> None:
-    w.ec2.get_waiter(xform_name(waiter)).wait(**parameters, WaiterConfig={"Delay": 1, "MaxAttempts": 1})
 
 
 def _zones(w: Walker) -> None:
@@ -55,7 +49,7 @@ def _vpcs(w: Walker) -> str:
         w("CreateVpc", CidrBlock=f"10.{100 + n}.0.0/16")
     w("DescribeVpcs", VpcIds=[vpc_id])
     for waiter in ("VpcExists", "VpcAvailable"):
-        _wait(w, waiter, VpcIds=[vpc_id])
+        w.wait(waiter, VpcIds=[vpc_id])
     check_filters(w, "DescribeVpcs", "Vpcs")
     check_pages(w, "DescribeVpcs", "Vpcs")
     for name, attribute in (
@@ -108,9 +102,9 @@ def _default_vpc(w: Walker) -> None:
     vpc_id = w("CreateDefaultVpc")["Vpc"]["VpcId"]
     w.settle()
     of_the_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}]
-    for subnet in w.send("DescribeSubnets", Filters=of_the_vpc)["Subnets"][:2]:
+    subnets = w.send("DescribeSubnets", Filters=of_the_vpc)["Subnets"]
+    for subnet, named in zip(subnets[:2], ("AvailabilityZone", "AvailabilityZoneId"), strict=True):
         w("DeleteSubnet", SubnetId=subnet["SubnetId"])
-        named = "AvailabilityZone" if subnet["AvailabilityZone"].endswith("a") else "AvailabilityZoneId"
         w("CreateDefaultSubnet", **{named: subnet[named]})
 
 
@@ -128,7 +122,7 @@ def _subnets(w: Walker, vpc_id: str) -> str:
         w("CreateSubnet", VpcId=vpc_id, CidrBlock=f"10.30.{n}.0/26")
     w.settle()
     w("DescribeSubnets", SubnetIds=[subnet_id])
-    _wait(w, "SubnetAvailable", SubnetIds=[subnet_id])
+    w.wait("SubnetAvailable", SubnetIds=[subnet_id])
     w("ModifySubnetAttribute", SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
     check_filters(w, "DescribeSubnets", "Subnets")
     check_pages(w, "DescribeSubnets", "Subnets")
@@ -157,7 +151,7 @@ def _interfaces(w: Walker, subnet_id: str) -> None:
     _attributes(w, counted, default)
     others = [create() for _ in range(5)]
     w("DescribeNetworkInterfaces", NetworkInterfaceIds=[first])
-    _wait(w, "NetworkInterfaceAvailable", NetworkInterfaceIds=[first])
+    w.wait("NetworkInterfaceAvailable", NetworkInterfaceIds=[first])
     w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=others[0], SourceDestCheck={"Value": False})
     w("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=others[0], Description={"Value": "described later"})
     with w.service.database.write() as tx:
@@ -218,7 +212,7 @@ def _gateways(w: Walker, vpc_id: str) -> None:
     gateway_id = made["InternetGateway"]["InternetGatewayId"]
     w("AttachInternetGateway", InternetGatewayId=gateway_id, VpcId=vpc_id)
     w("DescribeInternetGateways", InternetGatewayIds=[gateway_id])
-    _wait(w, "InternetGatewayExists", InternetGatewayIds=[gateway_id])
+    w.wait("InternetGatewayExists", InternetGatewayIds=[gateway_id])
     others = [w("CreateInternetGateway")["InternetGateway"]["InternetGatewayId"] for _ in range(6)]
     check_filters(w, "DescribeInternetGateways", "InternetGateways")
     check_pages(w, "DescribeInternetGateways", "InternetGateways")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore import xform_name
-
 from tests.contract.walk.example_vpn import tags
 from tests.contract.walk.filters import check_filters
 from tests.contract.walk.pages import check_one_page, check_pages
@@ -103,7 +101,7 @@ def _groups(w: Walker, vpc_id: str, lists: list[str]) -> None:
         assert [group["GroupId"] for group in found] == [first]
         w.filtered["DescribeSecurityGroups"].add(name)
     check_pages(w, "DescribeSecurityGroups", "SecurityGroups")
-    w.ec2.get_waiter(xform_name("SecurityGroupExists")).wait(GroupIds=[first])
+    w.wait("SecurityGroupExists", GroupIds=[first])
     w("RevokeSecurityGroupIngress", GroupId=first, CidrIp="10.53.0.0/16", **SSH)
     w("GetSecurityGroupsForVpc", VpcId=vpc_id)
     check_filters(w, "GetSecurityGroupsForVpc", "SecurityGroupForVpcs", VpcId=vpc_id)

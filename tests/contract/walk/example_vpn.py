@@ -6,8 +6,6 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore import xform_name
-
 from tests.contract.walk import example_changes
 from tests.contract.walk.filters import check_filters
 from tests.contract.walk.pages import check_one_page
@@ -85,8 +83,7 @@ def _customer_gateways(w: Walker) -> str:
     w("CreateCustomerGateway", Type="ipsec.1", PublicIp="192.0.2.11", BgpAsnExtended=4200000000)
     customer_id = str(made["CustomerGateway"]["CustomerGatewayId"])
     w("DescribeCustomerGateways", CustomerGatewayIds=[customer_id])
-    waiter = w.ec2.get_waiter(xform_name("CustomerGatewayAvailable"))
-    waiter.wait(CustomerGatewayIds=[customer_id], WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    w.wait("CustomerGatewayAvailable", CustomerGatewayIds=[customer_id])
     return customer_id
 
 
@@ -136,8 +133,7 @@ def _connections(w: Walker, customer_id: str, gateway_id: str) -> dict[str, Any]
         },
     )["VpnConnection"]
     w.settle()
-    waiter = w.ec2.get_waiter(xform_name("VpnConnectionAvailable"))
-    waiter.wait(VpnConnectionIds=[made["VpnConnectionId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    w.wait("VpnConnectionAvailable", VpnConnectionIds=[made["VpnConnectionId"]])
     w("DescribeVpnConnections", VpnConnectionIds=[made["VpnConnectionId"]])
     return made
 
@@ -222,8 +218,7 @@ def _devices(w: Walker, connection_id: str) -> None:
 def _end(w: Walker, connection_id: str, gateway_id: str, vpc_id: str, customer_id: str) -> None:
     w("DeleteVpnConnection", VpnConnectionId=connection_id)
     w.settle()
-    waiter = w.ec2.get_waiter(xform_name("VpnConnectionDeleted"))
-    waiter.wait(VpnConnectionIds=[connection_id], WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    w.wait("VpnConnectionDeleted", VpnConnectionIds=[connection_id])
     for other in w("DescribeVpnConnections", Filters=[{"Name": "state", "Values": ["available"]}])["VpnConnections"]:
         w("DeleteVpnConnection", VpnConnectionId=other["VpnConnectionId"])
     w.settle()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore import xform_name
-
 from tests.contract.walk import model
 from tests.contract.walk.walker import Walker
 
@@ -22,8 +20,7 @@ def check_pages(walker: Walker, operation: str, member: str, **parameters: Any) 
     assert rest[member] == whole[SMALLEST:]
     walker.effect(operation, "MaxResults", "NextToken")
     if operation in model.paginated():
-        paginator = walker.ec2.get_paginator(xform_name(operation))
-        pages = list(paginator.paginate(**parameters, PaginationConfig={"PageSize": SMALLEST}))
+        pages = walker.pages(operation, SMALLEST, **parameters)
         assert len(pages) > 1
         assert [item for page in pages for item in page[member]] == whole
 
@@ -32,6 +29,9 @@ def check_one_page(walker: Walker, operation: str, member: str, **parameters: An
     """The listing has a page at most: the two members are looked at all the same."""
     whole = walker(operation, **parameters)[member]
     assert walker(operation, MaxResults=SMALLEST, **parameters) == {member: whole}
+    if operation in model.paginated():
+        (page,) = walker.pages(operation, SMALLEST, **parameters)
+        assert page[member] == whole
     for name, value in (("MaxResults", 1), ("NextToken", "x")):
         refusal = walker.refusal(operation, **{name: value}, **parameters)
         assert refusal is not None, f"{operation}: {name} = {value} is taken"

@@ -47,6 +47,7 @@ def probe(walker: Walker, operation: str, parameters: dict[str, Any]) -> None:
 def _dry_run(walker: Walker, operation: str, parameters: dict[str, Any]) -> None:
     found = walker.refusal(operation, **parameters, DryRun=True)
     if found == DRY_RUN:
+        walker.dry_run.add(operation)
         walker.sent[operation].add(("DryRun",))
         walker.effects[operation].add(("DryRun",))
     else:

@@ -5,7 +5,8 @@ What counts as used:
   effect was seen: the value came back in an answer, of this call or a later one, in a member of that name (ids and
   longer texts: anywhere); or a probe has shown that it matters (see `probes`); or the example says so with `effect`;
 * an output member: an answer had it;
-* a value of an enumeration: it was sent in a call that succeeded, or in a dry run that would have.
+* a value of an enumeration: it was sent in a call that succeeded, or in a dry run that would have;
+* a paginator or waiter of botocore's: it came to its end, and a paginator gave what the whole listing gives.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ class Walker:
         self.answered: defaultdict[str, set[str]] = defaultdict(set)
         self.values: defaultdict[tuple[str, Path], set[str]] = defaultdict(set)
         self.filtered: defaultdict[str, set[str]] = defaultdict(set)
+        self.dry_run: set[str] = set()
+        self.paged: set[str] = set()
+        self.waited: set[str] = set()
         self.problems: list[str] = []
         self._expected: list[tuple[str, Path, Any]] = []
         self.ec2.meta.events.register("after-call.ec2", self._look_at_octets)
@@ -94,6 +98,18 @@ class Walker:
 
     def settle(self) -> None:
         self.service.settle()
+
+    def wait(self, waiter: str, /, **parameters: Any) -> None:
+        """What botocore's waiter waits for, which must be so already."""
+        self.ec2.get_waiter(xform_name(waiter)).wait(**parameters, WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+        self.waited.add(waiter)
+
+    def pages(self, operation: str, /, size: int, **parameters: Any) -> list[dict[str, Any]]:
+        """All pages that botocore's paginator gives, with `size` items at most."""
+        paginator = self.ec2.get_paginator(xform_name(operation))
+        pages = list(paginator.paginate(**parameters, PaginationConfig={"PageSize": size}))
+        self.paged.add(operation)
+        return pages
 
     def _look_at_octets(self, http_response: Any, model: Any, **_: Any) -> None:
         """The frame of an answer as it came: headers, namespace, and scalars before what has members."""
