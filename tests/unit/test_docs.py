@@ -12,6 +12,7 @@ from botocore import xform_name
 import twinbore.api.ops  # noqa: F401 - registers the operations
 from twinbore.api.operation import OPERATIONS
 from twinbore.cli.main import main
+from twinbore.model.permissions import Verdict, parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md")])
@@ -49,3 +50,14 @@ def test_the_walkthrough_is_a_shell_script() -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```", WALKTHROUGH.read_text(), flags=re.MULTILINE | re.DOTALL)
     assert len(blocks) > 10
     subprocess.run(["bash", "-n"], input="\n".join(blocks), text=True, check=True)
+
+
+def test_the_policies_of_the_documentation_are_policies() -> None:
+    blocks = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "accounts.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    narrow, careful = (parse_policy(block) for block in blocks)
+    chosen = "arn:aws:ec2:us-east-1:123456789012:vpn-connection/vpn-0123456789abcdef0"
+    assert narrow.verdict("ec2:ReplaceVpnTunnel", chosen) is Verdict.ALLOWED
+    assert narrow.verdict("ec2:ReplaceVpnTunnel", chosen[:-1] + "1") is Verdict.NOT_ALLOWED
+    assert careful.verdict("ec2:DeleteVpnConnection", chosen) is Verdict.DENIED
+    assert careful.verdict("ec2:CreateVpnConnection", chosen) is Verdict.ALLOWED

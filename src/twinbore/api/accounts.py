@@ -6,9 +6,9 @@ change the secret of the one they name.
 
 Decision: the API keeps the secrets of keys that were used in memory for `KEPT_SECONDS`. Unwrapping one for each request
 costs more than checking the signature; what is lost is that the secrets of keys lie in the memory of the process that
-holds the master key anyway. Whoever changes a key in another process calls `KeyRing.forget` here; where that is not
-possible, the change takes that much longer. Unknown keys are never remembered: a new one works at once, and nobody can
-fill the memory with guesses.
+holds the master key anyway, and that a key which another process disables or deletes is good for that much longer:
+`twinbore key` waits for it. Unknown keys are never remembered: a new one works at once, and nobody can fill the memory
+with guesses.
 
 Reference: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; IAM User Guide, "Unique
 identifiers" (AKIA and 16 characters of A-Z and 2-7).
@@ -34,7 +34,7 @@ from twinbore.store.database import Database, Transaction
 
 SECRET_FIELD: Final = "secret_access_key"  # noqa: S105 - the field's name
 FILE_MODE: Final = 0o600
-KEPT_SECONDS: Final = 5.0
+KEPT_SECONDS: Final = 1.0
 _GIVEN_ID: Final = re.compile(r"\w{3,128}", re.ASCII)
 _GIVEN_SECRET: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -76,10 +76,6 @@ class KeyRing:
         self._database = database
         self._monotonic = monotonic
         self._kept: dict[str, tuple[Key, float]] = {}
-
-    def forget(self) -> None:
-        """Read every key anew: some have changed."""
-        self._kept = {}
 
     def find(self, access_key_id: str) -> Key | None:
         """An access key, or None."""

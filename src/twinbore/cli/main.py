@@ -8,22 +8,19 @@ from pathlib import Path
 import click
 
 from twinbore import __version__
-from twinbore.cli.paths import DEFAULT_STATE, Paths
-
-_state = click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_STATE,
-    show_default=True,
-    envvar="TWINBORE_STATE",
-    help="Directory of the installation: database, keys, run files.",
-)
+from twinbore.cli import access
+from twinbore.cli.options import state as _state
+from twinbore.cli.paths import Paths
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="twinbore")
 def main() -> None:
     """A Site-to-Site VPN service with AWS's EC2 API, real IPsec tunnels, real BGP and a real data plane."""
+
+
+main.add_command(access.key)
+main.add_command(access.account)
 
 
 @main.command()

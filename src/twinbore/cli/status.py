@@ -9,31 +9,22 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from twinbore.cli import config_file
+from twinbore.cli.installation import open_database
 from twinbore.cli.paths import Paths
 from twinbore.model import resources as r
 from twinbore.model.states import DELETED, UP
-from twinbore.store.database import Database, Transaction, connect, sqlite_url
-from twinbore.store.secrets import MasterKeyError, SecretBox, load_master_key
+from twinbore.store.database import Transaction
 
 
 def run(paths: Paths, as_json: bool) -> int:
     """Print the table. Returns 0 when every tunnel is up, 3 when one is down."""
-    config_file.saved(paths.settings)
-    with _open(paths).read() as tx:
+    with open_database(paths).read() as tx:
         rows = _rows(tx)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows)))
     else:
         _print(rows)
     return 0 if all(row["status"] == UP for row in rows) else 3
-
-
-def _open(paths: Paths) -> Database:
-    try:
-        return connect(sqlite_url(paths.database), SecretBox(load_master_key(paths.master_key, create=False)))
-    except MasterKeyError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _rows(tx: Transaction) -> list[dict[str, Any]]:
