@@ -2,11 +2,13 @@
 
 A stock client can set such an option where it sets tags, at creation and later, and AWS itself would take it as a mere
 tag. So that a misspelt option is never silently without effect, the prefix is ours: `problem` refuses unknown keys and
-bad values, and the API asks it wherever tags are written. Readers (`bfd_of`) may therefore trust what is stored.
+bad values, and the API asks it wherever tags are written. Readers (`bfd_of`, …) may therefore trust what is stored.
 
-Options:
-* `twinbore:bfd` of a VPN connection: BFD on its BGP sessions (AWS's VPN has none). `on` is 300x3, that is a packet
-  every 300 ms and 3 that may be missed; `<milliseconds>x<multiplier>` sets both; `off` is the default.
+Options of a VPN connection:
+* `twinbore:bfd`: BFD on its BGP sessions (AWS's VPN has none). `on` is 300x3, that is a packet every 300 ms and 3 that
+  may be missed; `<milliseconds>x<multiplier>` sets both; `off` is the default.
+* `twinbore:outside-address-1`, `twinbore:outside-address-2`: the outside address of the tunnel, out of its pool. Chosen
+  at creation; an address stays with its connection until that is deleted, so the tag cannot be changed later.
 
 References: RFC 5880 (BFD: Desired Min TX Interval, Detect Mult), RFC 5881 (single hop).
 """
@@ -14,7 +16,8 @@ References: RFC 5880 (BFD: Desired Min TX Interval, Detect Mult), RFC 5881 (sing
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
 from twinbore.model.desired import Bfd
@@ -26,8 +29,9 @@ BFD_RULE: Final = (
     "on (300x3), off, or <milliseconds>x<multiplier> with 50 to 10000 milliseconds and a multiplier of 2 to 20, "
     "e.g. 100x3"
 )
+OUTSIDE_KEYS: Final = ("twinbore:outside-address-1", "twinbore:outside-address-2")
+OUTSIDE_RULE: Final = "an IPv4 address in dotted decimal form, out of the tunnel's pool of outside addresses"
 
-_KEYS: Final[dict[str, frozenset[str]]] = {"vpn-connection": frozenset({BFD_KEY})}
 _BFD: Final = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]?)", re.ASCII)
 
 
@@ -35,11 +39,12 @@ def problem(resource_type: str, key: str, value: str) -> str | None:
     """The rule that a tag breaks as an option of this resource type, in words; None for a good one and for any tag."""
     if not key.startswith(PREFIX):
         return None
-    known = sorted(_KEYS.get(resource_type, ()))
-    if key not in known:
-        there = ", ".join(known) if known else "none"
+    rules = _RULES.get(resource_type, {})
+    if key not in rules:
+        there = ", ".join(sorted(rules)) if rules else "none"
         return f"an option of a {resource_type} (tags with the prefix {PREFIX} are Twinbore's options; there: {there})"
-    return None if value in ("on", "off") or _parse_bfd(value) is not None else BFD_RULE
+    good, rule = rules[key]
+    return None if good(value) else rule
 
 
 def bfd_of(tags: Mapping[str, str]) -> Bfd | None:
@@ -48,9 +53,32 @@ def bfd_of(tags: Mapping[str, str]) -> Bfd | None:
     return BFD_DEFAULT if value == "on" else _parse_bfd(value)
 
 
+def chosen_outside(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The outside addresses of tunnel 1 and 2 that a connection's tags ask for."""
+    first, second = (tags.get(key) for key in OUTSIDE_KEYS)
+    return first, second
+
+
 def _parse_bfd(value: str) -> Bfd | None:
     match = _BFD.fullmatch(value)
     if match is None:
         return None
     interval, multiplier = int(match[1]), int(match[2])
     return Bfd(interval, multiplier) if 50 <= interval <= 10000 and 2 <= multiplier <= 20 else None
+
+
+def _is_bfd(value: str) -> bool:
+    return value in ("on", "off") or _parse_bfd(value) is not None
+
+
+def _is_address(value: str) -> bool:
+    try:
+        return str(IPv4Address(value)) == value
+    except AddressValueError:
+        return False
+
+
+_RULES: Final[Mapping[str, Mapping[str, tuple[Callable[[str], bool], str]]]] = {
+    "vpn-connection": {BFD_KEY: (_is_bfd, BFD_RULE)} | dict.fromkeys(OUTSIDE_KEYS, (_is_address, OUTSIDE_RULE)),
+}
+"""Resource type → option → what its value must be, as a test and in words."""

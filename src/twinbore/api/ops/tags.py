@@ -13,6 +13,7 @@ from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import filtered, lookup, paginate
 from twinbore.api.ops.tagging import add_tags
+from twinbore.api.ops.vpn_chosen_addresses import refuse_changes
 from twinbore.model import resources as r
 from twinbore.model import security as s
 from twinbore.model.ids import resource_type_of
@@ -41,6 +42,8 @@ TAGGABLE: Final[Mapping[str, type]] = {
 @operation("CreateTags")
 def create_tags(call: Call, request: Request) -> Response:
     for resource_type, resource_id in _resources(call, request):
+        if resource_type == "vpn-connection":
+            refuse_changes(call, resource_id, {str(tag.get("Key")): tag.get("Value") or "" for tag in request["Tags"]})
         add_tags(call, resource_type, resource_id, request["Tags"])
     return {}
 

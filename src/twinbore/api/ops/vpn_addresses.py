@@ -19,6 +19,7 @@ from typing import Final
 
 from twinbore.api import errors
 from twinbore.api.operation import Call
+from twinbore.api.ops.vpn_chosen_addresses import restricted
 from twinbore.api.ops.vpn_tunnels import TunnelRequest
 from twinbore.model import resources as r
 from twinbore.model.addressing import (
@@ -33,11 +34,13 @@ from twinbore.model.states import DELETED
 POOL_SETTINGS: Final = ("outside_pool_a", "outside_pool_b")
 
 
-def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideAddress]:
-    """An outside address for each tunnel of a connection to this customer gateway address.
+def outside_addresses(
+    call: Call, customer_address: str | None, wanted: Sequence[str | None] = (None, None)
+) -> list[OutsideAddress]:
+    """An outside address, the wanted or a free one, for each tunnel of a connection to this customer gateway address.
 
-    Raises InvalidCustomerGateway.DuplicateIpAddress when the customer gateway's address is one of our own, and
-    InsufficientAddressCapacity when a pool has none left.
+    Raises InvalidCustomerGateway.DuplicateIpAddress when the customer gateway's address is one of our own,
+    InvalidParameterValue when a wanted one cannot be had, and InsufficientAddressCapacity when a pool has none left.
     """
     pools = _pools(call)
     _refuse_own_address(call, customer_address)
@@ -45,6 +48,7 @@ def outside_addresses(call: Call, customer_address: str | None) -> list[OutsideA
     deleted = [c.id for c in call.tx.all(r.VpnConnection, state=DELETED)]
     free_again = Counter(t.outside_local for t in call.tx.all(r.VpnTunnel, connection_id=deleted))
     of_peer = {t.outside_local for t in call.tx.all(r.VpnTunnel, connection_id=_with_peer(call, customer_address))}
+    pools = restricted(pools, wanted, POOL_SETTINGS, of_peer)
     left_for_second = {a.local for a in pools[1]} - of_peer
     if len(left_for_second) == 1:
         # Pools may overlap: tunnel 1 does not take the only address that tunnel 2 could have, if it has another.

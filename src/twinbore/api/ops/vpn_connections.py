@@ -4,7 +4,7 @@
   makes it `available` when the data plane has it, and `deleted` when nothing of it is left.
 * Idempotent, as the EC2 API reference says: a repeated request answers with the connection that is there, its tags as
   they are. A request that wants something else between the same two gateways is InvalidOption.Conflict. What a request
-  leaves to the service (keys, inside CIDRs) matches whatever was chosen.
+  leaves to the service (keys, inside CIDRs, outside addresses) matches whatever was chosen.
 * Without VpnGatewayId the connection is made all the same and stays `not-associated`: it has addresses and keys, so a
   router can be prepared, and carries nothing.
 * With BGP the two sides' ASNs must differ, or the session would never come up as an external one (RFC 4271).
@@ -28,18 +28,22 @@ from twinbore.api.ops.vpn_request import ConnectionRequest, parse_connection
 from twinbore.api.ops.vpn_rules import check_asns, check_gateway_quota, living
 from twinbore.model import resources as r
 from twinbore.model.desired import Bfd
-from twinbore.model.extensions import BFD_KEY, bfd_of
+from twinbore.model.extensions import BFD_KEY, bfd_of, chosen_outside
 from twinbore.model.naming import tunnel_name
 from twinbore.model.states import CONNECTION, DELETING, LIVING, PENDING, advance
 
 GENERATED_KEY_LENGTH: Final = 32
 FIRST_IF_ID: Final = 1001
 
+Outside = tuple[str | None, str | None]
+"""The outside addresses that tags choose; None is for the service to choose."""
+
 
 @operation("CreateVpnConnection")
 def create_vpn_connection(call: Call, request: Request) -> Response:
     wanted = parse_connection(request)
-    bfd = bfd_of(requested_tags(request, "vpn-connection"))
+    tags = requested_tags(request, "vpn-connection")
+    bfd, outside = bfd_of(tags), chosen_outside(tags)
     if bfd is not None and wanted.static_routes_only:
         raise errors.combination(f"The tag {BFD_KEY} is for BGP sessions; a connection with StaticRoutesOnly has none.")
     customer = vpn_lookup.customer_gateway(call, wanted.customer_gateway_id)
@@ -47,10 +51,10 @@ def create_vpn_connection(call: Call, request: Request) -> Response:
     gateway = None if gateway_id is None else vpn_lookup.usable_vpn_gateway(call, gateway_id)
     if gateway is not None and not wanted.static_routes_only:
         check_asns(customer, gateway)
-    connection = _existing(call, wanted, bfd)
+    connection = _existing(call, wanted, bfd, outside)
     if connection is None:
         _check_quotas(call, gateway)
-        connection = _create(call, wanted, customer)
+        connection = _create(call, wanted, customer, outside)
         tag_on_create(call, request, "vpn-connection", connection.id)
     return {"VpnConnection": ConnectionReader(call, [connection]).shown(connection)}
 
@@ -82,7 +86,7 @@ def delete_vpn_connection(call: Call, request: Request) -> Response:
     return {}
 
 
-def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnConnection | None:
+def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None, outside: Outside) -> r.VpnConnection | None:
     """The living connection that the request describes already."""
     candidates = [
         connection
@@ -91,7 +95,7 @@ def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnCo
     ]
     reader = ConnectionReader(call, candidates)
     for connection in candidates:
-        if _is_as_wanted(connection, reader, wanted, bfd):
+        if _is_as_wanted(connection, reader, wanted, bfd, outside):
             return connection
     if candidates and wanted.vpn_gateway_id is not None:
         raise errors.ApiError(
@@ -104,7 +108,7 @@ def _existing(call: Call, wanted: ConnectionRequest, bfd: Bfd | None) -> r.VpnCo
 
 
 def _is_as_wanted(
-    connection: r.VpnConnection, reader: ConnectionReader, wanted: ConnectionRequest, bfd: Bfd | None
+    connection: r.VpnConnection, reader: ConnectionReader, wanted: ConnectionRequest, bfd: Bfd | None, outside: Outside
 ) -> bool:
     if (connection.static_routes_only, connection.local_ipv4_network_cidr, connection.remote_ipv4_network_cidr) != (
         wanted.static_routes_only,
@@ -118,7 +122,8 @@ def _is_as_wanted(
         tunnel.options == want.options
         and want.inside_cidr in (None, tunnel.inside_cidr)
         and want.pre_shared_key in (None, reader.key(tunnel))
-        for tunnel, want in zip(reader.tunnels(connection), wanted.tunnels, strict=True)
+        and address in (None, tunnel.outside_address)
+        for tunnel, want, address in zip(reader.tunnels(connection), wanted.tunnels, outside, strict=True)
     )
 
 
@@ -130,8 +135,8 @@ def _check_quotas(call: Call, gateway: r.VpnGateway | None) -> None:
         check_gateway_quota(call, gateway)
 
 
-def _create(call: Call, wanted: ConnectionRequest, customer: r.CustomerGateway) -> r.VpnConnection:
-    outside = outside_addresses(call, customer.ip_address)
+def _create(call: Call, wanted: ConnectionRequest, customer: r.CustomerGateway, chosen: Outside) -> r.VpnConnection:
+    outside = outside_addresses(call, customer.ip_address, chosen)
     inside = inside_cidrs(call, wanted.vpn_gateway_id, wanted.tunnels)
     connection = r.VpnConnection(
         id=call.new_id("vpn-connection"),
