@@ -9,6 +9,7 @@ import pytest
 from tests.contract.conftest import Service
 from tests.contract.vpn import connect, connection, customer_gateway, described, refused, vpn_gateway
 from twinbore.devices.catalogue import DEVICE_TYPES
+from twinbore.model.resources import AccessKey
 
 GENERIC = "9005b6c1"
 
@@ -102,3 +103,17 @@ def test_there_is_none_while_the_connection_is_being_deleted(service: Service, e
     service.settle()
     with refused(service, "InvalidVpnConnectionID.NotFound", identifier):
         sample(ec2, identifier)
+
+
+def test_the_password_of_a_session_is_in_the_sample_and_hidden_from_who_may_not_set_keys(
+    service: Service, ec2: Any
+) -> None:
+    identifier = connection(service, ec2)
+    with service.database.write() as tx:
+        tx.put_secret(f"{identifier}-1", "bgp_password", "s3cret")
+        (key,) = tx.all(AccessKey)
+    assert sample(ec2, identifier).count("s3cret") == 1
+    assert "s3cret" not in str(ec2.describe_vpn_connections())
+    with service.database.write() as tx:
+        tx.update(key, name="reader", role="read-only")
+    assert "s3cret" not in sample(ec2, identifier)

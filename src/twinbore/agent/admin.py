@@ -1,8 +1,9 @@
 """The agent's local socket: what concerns this host and has no place in AWS's API.
 
 One JSON object a line over a UNIX socket that only root may open (mode 0600): `plug` a network interface into a
-workload, and `unplug` it. An answer is `{"ok": …}` or `{"error": "…"}`. Plugging is a row like
-every other resource, so it survives a restart; the answer comes when the engines have made it true.
+workload, and `unplug` it; `pause` a VPN connection and `resume` it; give its BGP sessions a `password`. An answer is
+`{"ok": …}` or `{"error": "…"}`. What is asked for becomes rows like every other resource, so it survives a restart; the
+answer comes when the engines have made it true.
 """
 
 from __future__ import annotations
@@ -15,26 +16,33 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from twinbore.agent import connections
 from twinbore.agent.loop import Agent
+from twinbore.agent.refusal import AdminError
 from twinbore.model import resources as r
-from twinbore.store.database import Database, StoreError
+from twinbore.store.database import Database, StoreError, Transaction
 
 APPLY_SECONDS: Final = 15.0
 NETNS_DIRECTORY: Final = Path("/run/netns")
 
-
-class AdminError(Exception):
-    """A request that cannot be fulfilled; the message is for the operator."""
+Change = tuple[int, set[str]]
+"""The revision at which it is made true, and what an engine's failure to do so would be about."""
 
 
 class AdminRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A line from the socket. `target` is a network namespace (kind netns) or the name of a TAP device (kind tap)."""
+    """A line from the socket. `target` is a network namespace (kind netns) or the name of a TAP device (kind tap).
 
-    op: Literal["plug", "unplug"]
+    `connection` is a VPN connection's id; `tunnels` are indices, 1 and 2; an empty `password` removes it.
+    """
+
+    op: Literal["plug", "unplug", "pause", "resume", "password"]
     eni: str = ""
     kind: Literal["netns", "tap"] = "netns"
     target: str = ""
     device: str = "eth0"
+    connection: str = ""
+    tunnels: tuple[int, ...] = ()
+    password: str = ""
 
 
 class AdminServer:
@@ -74,16 +82,22 @@ class AdminServer:
             writer.close()
 
     async def _answer(self, request: AdminRequest) -> dict[str, Any]:
-        change = self._plug if request.op == "plug" else self._unplug
-        revision = await asyncio.to_thread(change, request)
+        changes = {
+            "plug": self._plug,
+            "unplug": self._unplug,
+            "pause": self._pause,
+            "resume": self._pause,
+            "password": self._password,
+        }
+        revision, names = await asyncio.to_thread(changes[request.op], request)
         if not await self._agent.wait_for(revision, APPLY_SECONDS):
             raise AdminError(f"stored, but the agent has not applied it within {APPLY_SECONDS:.0f} s: see its log")
         for failure in self._agent.failures:
-            if request.eni in failure.subject:
+            if any(name in failure.subject for name in names):
                 raise AdminError(failure.message)
         return {}
 
-    def _plug(self, request: AdminRequest) -> int:
+    def _plug(self, request: AdminRequest) -> Change:
         if request.kind == "netns" and not (NETNS_DIRECTORY / request.target).exists():
             raise AdminError(f"network namespace {request.target!r} does not exist: ip netns add {request.target}")
         for name in (request.target, request.device) if request.kind == "tap" else (request.device,):
@@ -101,11 +115,25 @@ class AdminServer:
                 tx.insert(new)
             elif (old.kind, old.target, old.target_device) != (new.kind, new.target, new.target_device):
                 raise AdminError(f"{request.eni} is plugged into {old.target} already: twinbore unplug {request.eni}")
-            return tx.revision() + 1 if old is None else tx.revision()
+            return (tx.revision() + 1 if old is None else tx.revision()), {request.eni}
 
-    def _unplug(self, request: AdminRequest) -> int:
+    def _unplug(self, request: AdminRequest) -> Change:
         with self._database.write() as tx:
             if tx.get(r.Port, request.eni) is None:
                 raise AdminError(f"network interface {request.eni!r} is not plugged into anything")
             tx.delete(r.Port, request.eni)
-            return tx.revision() + 1
+            return tx.revision() + 1, {request.eni}
+
+    def _pause(self, request: AdminRequest) -> Change:
+        with self._database.write() as tx:
+            connections.set_paused(tx, request.connection, paused=request.op == "pause")
+            return self._changed(tx, request.connection)
+
+    def _password(self, request: AdminRequest) -> Change:
+        with self._database.write() as tx:
+            connections.set_password(tx, request.connection, request.tunnels, request.password)
+            return self._changed(tx, request.connection)
+
+    @staticmethod
+    def _changed(tx: Transaction, connection_id: str) -> Change:
+        return tx.revision() + tx.changed, connections.subjects(tx, connection_id)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from twinbore.model import bgp_password
 from twinbore.model import resources as r
 from twinbore.model.observed import Failure
 from twinbore.model.snapshot import Snapshot
@@ -163,5 +164,6 @@ def _finish_connection(tx: Transaction, connection: r.VpnConnection, applied: Sn
     tx.delete(r.TunnelTelemetry, *tunnels)
     for tunnel in tunnels:
         tx.delete_secret(tunnel, "pre_shared_key")
+        tx.delete_secret(tunnel, bgp_password.FIELD)
     tx.delete(r.VpnStaticRoute, *(s.id for s in tx.all(r.VpnStaticRoute, connection_id=connection.id)))
     return _advance(tx, connection, DELETED, deleted_at=now)

@@ -66,7 +66,14 @@ def compare(snapshot: Snapshot, seen: Observations, now: datetime, failures: Col
         if connection.static_routes_only:
             static = sum(1 for s in snapshot.vpn_static_routes if s.connection_id == connection.id)
         status = esp.get(tunnel.if_id)
-        verdict = judge(static_routes=static, esp=status, ike=ike.get(tunnel.id), bgp=bgp.get(session_name(tunnel.id)))
+        verdict = judge(
+            static_routes=static,
+            esp=status,
+            ike=ike.get(tunnel.id),
+            bgp=bgp.get(session_name(tunnel.id)),
+            password=tunnel.id in snapshot.bgp_passwords,
+            paused=connection.paused,
+        )
         new = _row(old, verdict, status, ike.get(tunnel.id), now)
         new = _maintenance(replace(new, failure=_failure(tunnel, failures)), ike.get(tunnel.id), now)
         if new != old:

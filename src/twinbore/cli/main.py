@@ -135,6 +135,70 @@ def unplug(eni: str, state: Path) -> None:
 
 
 @main.command()
+@click.argument("connection", metavar="VPN-ID")
+@_state
+def pause(connection: str, state: Path) -> None:
+    """Take a VPN connection out of service: its tunnels go down in good order and stay down.
+
+    The connection keeps its addresses, keys, options and routes, and stays paused when the service is started again.
+    Its tunnels' StatusMessage says that it is paused. `twinbore resume` brings it back.
+
+    \b
+    Example:
+      twinbore pause vpn-0123456789abcdef0
+    """
+    from twinbore.cli import connections as verb
+
+    sys.exit(verb.pause(Paths(state.absolute()), connection))
+
+
+@main.command()
+@click.argument("connection", metavar="VPN-ID")
+@_state
+def resume(connection: str, state: Path) -> None:
+    """Put a paused VPN connection back into service, with the same addresses and keys.
+
+    A tunnel with StartupAction start is negotiated at once, another one when the customer's router calls.
+
+    \b
+    Example:
+      twinbore resume vpn-0123456789abcdef0
+    """
+    from twinbore.cli import connections as verb
+
+    sys.exit(verb.resume(Paths(state.absolute()), connection))
+
+
+@main.command()
+@click.argument("connection", metavar="VPN-ID")
+@click.option("--tunnel", type=click.IntRange(1, 2), help="Only this tunnel's session.  [default: both]")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read the password from this file.  [default: standard input]",
+)
+@click.option("--remove", is_flag=True, help="The sessions have no password any more.")
+@_state
+def password(connection: str, tunnel: int | None, file: Path | None, remove: bool, state: Path) -> None:
+    """Give the BGP sessions of a VPN connection a password (TCP MD5, RFC 2385), or remove it.
+
+    The password is one line of standard input or of a file, kept encrypted like a pre-shared key, and never printed.
+    Sample configurations for the customer's router have it from then on. A session whose password changes begins
+    anew: change the router's at the same time.
+
+    \b
+    Example:
+      openssl rand -hex 16 | tee /dev/tty | twinbore password vpn-0123456789abcdef0
+    """
+    from twinbore.cli import connections as verb
+
+    if remove and file is not None:
+        raise click.UsageError("give either --file PATH or --remove")
+    sys.exit(verb.password(Paths(state.absolute()), connection, tunnel, file, remove))
+
+
+@main.command()
 @click.option("--keep", is_flag=True, help="Leave everything running at the end and print how to use it.")
 @click.option("--client", type=click.Choice(["boto3", "cli"]), default="boto3", show_default=True)
 @click.option(

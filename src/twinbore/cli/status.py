@@ -39,6 +39,7 @@ def _rows(tx: Transaction) -> list[dict[str, Any]]:
                 {
                     "connection": connection.id,
                     "state": connection.state,
+                    "paused": connection.paused,
                     "tunnel": tunnel.index,
                     "outside_address": tunnel.outside_address,
                     "inside_cidr": tunnel.inside_cidr,
@@ -58,7 +59,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     for row in rows:
         if row["tunnel"] == 1:
-            console.print(f"[bold]{row['connection']}[/] {row['state']}")
+            paused = " (paused)" if row["paused"] else ""
+            console.print(f"[bold]{row['connection']}[/] {row['state']}{paused}")
         colour = "green" if row["status"] == UP else "red"
         text = f"{row['message']}: {row['reason']}" if row["reason"] else row["message"]
         line = Table.grid(padding=(0, 2))

@@ -44,6 +44,7 @@ class TunnelSample:
     customer_ip: str
     gateway_ip: str
     pre_shared_key: str = field(repr=False)
+    bgp_password: str = field(repr=False)
     options: TunnelOptions
     ike_proposals: str
     esp_proposals: str
@@ -112,6 +113,7 @@ def _tunnel(side: TunnelView, ike_version: str, strongest: bool) -> TunnelSample
         customer_ip=str(customer.ip),
         gateway_ip=str(inside_gateway(tunnel.inside_cidr).ip),
         pre_shared_key=side.pre_shared_key,
+        bgp_password=side.bgp_password,
         options=options,
         ike_proposals=strongswan.ike_proposals(options),
         esp_proposals=strongswan.esp_proposals(options),

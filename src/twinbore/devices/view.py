@@ -13,10 +13,11 @@ from twinbore.model.resources import CustomerGateway, VpnConnection, VpnTunnel
 
 @dataclass(frozen=True, slots=True)
 class TunnelView:
-    """One tunnel and its pre-shared key."""
+    """One tunnel, its pre-shared key, and the password of its BGP session (empty: none)."""
 
     tunnel: VpnTunnel
     pre_shared_key: str = field(repr=False)
+    bgp_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,8 @@ class BgpSession:
     """One eBGP session over a tunnel's inside addresses.
 
     `name` is a BIRD symbol, unique in the domain. `med` is what we announce with; `tie_break` orders equally good
-    paths of several tunnels (lower wins). More than `import_limit` prefixes disable the session.
+    paths of several tunnels (lower wins). More than `import_limit` prefixes disable the session. `password` signs its
+    segments (TCP MD5); empty is none.
     """
 
     name: str
@@ -204,6 +205,7 @@ class BgpSession:
     hold_time: int = 30
     keepalive_time: int = 10
     bfd: Bfd | None = None
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -192,7 +192,10 @@ class VpnGatewayAttachment:
 
 @dataclass(frozen=True, slots=True)
 class VpnConnection:
-    """Connection-level options have AWS's names; `local` is the customer's side, `remote` the cloud's (AWS's words)."""
+    """Connection-level options have AWS's names; `local` is the customer's side, `remote` the cloud's (AWS's words).
+
+    `paused`: taken out of service by the operator; it keeps everything and carries nothing.
+    """
 
     id: str
     account_id: str
@@ -209,6 +212,7 @@ class VpnConnection:
     pre_shared_key_storage: str
     created_at: datetime
     deleted_at: datetime | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

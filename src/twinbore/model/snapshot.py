@@ -1,7 +1,8 @@
 """The planner's input: every resource that shapes a host, at one revision.
 
 Collections are tuples in any order: the planner's result does not depend on it. `pre_shared_keys` maps tunnel ids to
-keys; `extensions` maps resource ids to their `twinbore:` tags.
+keys, `bgp_passwords` those that have one to the password of their BGP session; `extensions` maps resource ids to their
+`twinbore:` tags.
 """
 
 from __future__ import annotations
@@ -33,4 +34,5 @@ class Snapshot:
     telemetry: tuple[r.TunnelTelemetry, ...] = ()
     gateway_routes: tuple[r.GatewayRoute, ...] = ()
     pre_shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    bgp_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     extensions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -10,9 +10,13 @@ References: EC2 API reference, `VgwTelemetry` (StatusMessage values as AWS shows
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from twinbore.model.observed import BgpStatus, EspStatus, IkeStatus
 from twinbore.model.states import DOWN, UP
+
+PAUSED_MESSAGE: Final = "IPSEC IS DOWN (PAUSED)"
+"""Begins with AWS's words, for clients that look for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,22 @@ def judge(
     esp: EspStatus | None,
     ike: IkeStatus | None,
     bgp: BgpStatus | None,
+    password: bool = False,
+    paused: bool = False,
 ) -> Verdict:
-    """The verdict over one tunnel. `static_routes` is None for a BGP connection, else how many routes it has."""
+    """The verdict over one tunnel. `static_routes` is None for a BGP connection, else how many routes it has.
+
+    `password`: the BGP session has one. `paused`: the operator has taken the connection out of service.
+    """
+    if paused:
+        return Verdict(DOWN, PAUSED_MESSAGE, 0, "the connection is paused (twinbore resume)")
     if esp is None or not esp.carrying:
         return Verdict(DOWN, "IPSEC IS DOWN", 0, _why_ipsec_is_down(esp, ike))
     if static_routes is not None:
         return Verdict(UP, "IPSEC IS UP", static_routes, "")
     if bgp is not None and bgp.established:
         return Verdict(UP, f"{bgp.accepted} BGP ROUTES", bgp.accepted, "")
-    return Verdict(DOWN, "IPSEC IS UP", 0, _why_bgp_is_down(bgp))
+    return Verdict(DOWN, "IPSEC IS UP", 0, _why_bgp_is_down(bgp, password))
 
 
 def _why_ipsec_is_down(esp: EspStatus | None, ike: IkeStatus | None) -> str:
@@ -52,8 +63,11 @@ def _why_ipsec_is_down(esp: EspStatus | None, ike: IkeStatus | None) -> str:
     return "waiting for the customer gateway to start IKE"
 
 
-def _why_bgp_is_down(bgp: BgpStatus | None) -> str:
+def _why_bgp_is_down(bgp: BgpStatus | None, password: bool) -> str:
     if bgp is None:
         return "IPsec is up; the BGP session is not configured yet"
     reason = f": {bgp.last_error}" if bgp.last_error else ""
+    if password and not reason:
+        # The kernels of both sides drop what is signed wrongly or not at all, and tell no program.
+        reason = ": the session has a password, which the customer gateway needs as well (twinbore password)"
     return f"IPsec is up; BGP is {bgp.state}{reason}"

@@ -7,6 +7,8 @@ Decisions:
   from the VPC must have a source in its blocks.
 * The second tunnel announces with MED 100, so that a customer prefers the first one; ties of our own choice are broken
   in the same order. There is no ECMP on a virtual private gateway.
+* A paused connection keeps its tunnels' interfaces and has nothing else: no session, no routes, no IKE connection. The
+  interfaces go down by themselves, when the data plane's SAs are gone.
 * A tunnel's interface is up only while the data plane has its SAs: BIRD moves routes off a dead tunnel at once.
 
 References: AWS Site-to-Site VPN User Guide, "Route tables and AWS Site-to-Site VPN route priority"; RFC 4271.
@@ -77,6 +79,8 @@ def plan_gateway(gateway: r.VpnGateway, index: Index, facts: HostFacts) -> HostP
     for connection in index.connections(gateway.id):
         for tunnel in index.tunnels(connection.id):
             interfaces.append(_interface(gateway, tunnel, index, facts))
+            if connection.paused:
+                continue
             ike.append(_ike(connection, tunnel, index, facts))
             if connection.static_routes_only:
                 static += _static_routes(connection, tunnel, index)
@@ -179,6 +183,7 @@ def _session(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Index, fac
         tie_break=tunnel.index,
         import_limit=facts.bgp_import_limit,
         bfd=bfd_of(index.snapshot.extensions.get(connection.id, {})),
+        password=index.snapshot.bgp_passwords.get(tunnel.id, ""),
     )
 
 

@@ -298,6 +298,7 @@ vpn_connections: Final = Table(
     _text("pre_shared_key_storage"),
     _time("created_at"),
     _time("deleted_at", null=True),
+    _flag("paused"),
     Index("ix_vpn_connections_account_id_state", "account_id", "state"),
     Index("ix_vpn_connections_vpn_gateway_id_state", "vpn_gateway_id", "state"),
     Index("ix_vpn_connections_state", "state"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twinbore.model import extensions
+from twinbore.model import bgp_password, extensions
 from twinbore.model import resources as r
 from twinbore.model.snapshot import Snapshot
 from twinbore.model.states import DELETED
@@ -39,5 +39,6 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         telemetry=tuple(tx.all(r.TunnelTelemetry)),
         gateway_routes=tuple(tx.all(r.GatewayRoute)),
         pre_shared_keys={t.id: keys.get(t.id, "") for t in tunnels},
+        bgp_passwords=tx.secrets([t.id for t in tunnels], bgp_password.FIELD),
         extensions=options,
     )

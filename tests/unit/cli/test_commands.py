@@ -24,7 +24,9 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("verb", ["up", "down", "status", "doctor", "plug", "unplug", "demo"])
+@pytest.mark.parametrize(
+    "verb", ["up", "down", "status", "doctor", "plug", "unplug", "demo", "pause", "resume", "password"]
+)
 def test_every_verb_has_help(verb: str) -> None:
     status, text = invoke(verb, "--help")
     assert status == 0
@@ -42,6 +44,30 @@ def test_plugging_without_an_agent_says_how_to_start_one(tmp_path: Path) -> None
     status, text = invoke("plug", sample.ENI, "--netns", "host", "--state", tmp_path)
     assert status == 1
     assert f"twinbore up --state {tmp_path}" in text
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_pausing_without_an_agent_says_how_to_start_one(tmp_path: Path, verb: str) -> None:
+    status, text = invoke(verb, sample.VPN, "--state", tmp_path)
+    assert status == 1
+    assert f"twinbore up --state {tmp_path}" in text
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines\n", "a space", 'quo"te', "x" * 81])
+def test_a_password_that_cannot_be_used_is_refused_and_not_shown(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "password"
+    file.write_text(content)
+    status, text = invoke("password", sample.VPN, "--file", file, "--state", tmp_path)
+    assert status == 1
+    assert "one line of 1 to 80 characters" in text
+    assert not content or content not in text
+
+
+def test_a_password_is_read_from_standard_input(tmp_path: Path) -> None:
+    arguments = ["password", sample.VPN, "--state", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments, input="s3cret\n")
+    assert "no agent runs" in result.output
+    assert "s3cret" not in result.output
 
 
 def test_plug_takes_one_kind_of_workload(tmp_path: Path) -> None:

@@ -42,6 +42,15 @@ def test_the_ids_that_aws_gives_out_mean_the_same_here() -> None:
     assert (strongswan.vendor, strongswan.platform) == ("Strongswan", "Ubuntu 16.04")
 
 
+@pytest.mark.parametrize("device", DEVICE_TYPES, ids=lambda device: device.id)
+def test_the_password_of_a_session_is_in_every_sample_once(device: DeviceType) -> None:
+    view = connection_view()
+    first = replace(view.tunnels[0], bgp_password="s3cret")
+    text = sample_configuration(replace(view, tunnels=(first, view.tunnels[1])), device.id, "ikev2", "compatibility")
+    assert text.count("s3cret") == 1
+    assert "assword" not in sample_configuration(view, device.id, "ikev2", "compatibility").replace("a password", "")
+
+
 def test_templates_are_where_an_installed_package_has_them() -> None:
     root = files("twinbore.devices") / "templates"
     assert all((root / device.template).is_file() for device in DEVICE_TYPES)

@@ -32,6 +32,18 @@ def test_the_whole_text() -> None:
     assert render(DOMAIN, LOG) == GOLDEN.read_text()
 
 
+def test_a_session_with_a_password_has_it_and_the_others_have_none() -> None:
+    text = render(replace(DOMAIN, sessions=(replace(ONE, password="s3cret/+="), TWO)), LOG)
+    assert text.count('  password "s3cret/+=";\n') == text.count("password") == 1
+    assert text.index("neighbor 169.254.8.2") < text.index("password") < text.index("neighbor 169.254.8.6")
+
+
+def test_a_password_that_would_end_its_string_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="password of vpn_1_1: must be 1 to 80") as caught:
+        render(replace(DOMAIN, sessions=(replace(ONE, password='x"; #'),)), LOG)
+    assert 'x"' not in str(caught.value)
+
+
 def test_order_does_not_matter() -> None:
     shuffled = replace(DOMAIN, sessions=(TWO, ONE), static_routes=DOMAIN.static_routes[::-1])
     assert render(shuffled, LOG) == render(DOMAIN, LOG)

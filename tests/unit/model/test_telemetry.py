@@ -48,3 +48,15 @@ def test_every_down_has_its_reason(esp: EspStatus | None, ike: IkeStatus | None,
     verdict = judge(static_routes=None, esp=esp, ike=ike, bgp=None)
     assert (verdict.status, verdict.message) == ("DOWN", "IPSEC IS DOWN")
     assert words in verdict.detail
+
+
+def test_a_paused_connection_is_down_whatever_the_engines_see() -> None:
+    verdict = judge(static_routes=2, esp=EspStatus(1, True, True, True), ike=None, bgp=None, paused=True)
+    assert (verdict.status, verdict.message) == ("DOWN", "IPSEC IS DOWN (PAUSED)")
+    assert "twinbore resume" in verdict.detail
+
+
+def test_a_session_with_a_password_that_does_not_come_up_says_what_may_be_wrong() -> None:
+    esp, bgp = EspStatus(1, True, True, True), BgpStatus("vgw-1", "s", "Connect", 0, 0)
+    assert "password" in judge(static_routes=None, esp=esp, ike=None, bgp=bgp, password=True).detail
+    assert "password" not in judge(static_routes=None, esp=esp, ike=None, bgp=bgp).detail

@@ -41,13 +41,18 @@ ASSOCIATION_STATES: Final = {
 
 
 class ConnectionRows(NamedTuple):
-    """Everything that is shown of a connection. `keys` are the tunnels' pre-shared keys, None for one that is gone."""
+    """Everything that is shown of a connection.
+
+    `keys` are the tunnels' pre-shared keys, None for one that is gone; `passwords` those of their BGP sessions, empty
+    where there is none.
+    """
 
     connection: r.VpnConnection
     customer_gateway: r.CustomerGateway
     vpn_gateway: r.VpnGateway | None
     tunnels: tuple[r.VpnTunnel, ...]
     keys: tuple[str | None, ...]
+    passwords: tuple[str, ...]
     telemetry: tuple[r.TunnelTelemetry | None, ...]
     routes: tuple[r.VpnStaticRoute, ...]
     tags: tuple[r.Tag, ...]
@@ -102,7 +107,10 @@ def shown(rows: ConnectionRows) -> Kept:
 
 def view(rows: ConnectionRows) -> ConnectionView:
     """What a device's configuration is made of. The connection must be in a state of `LIVING`."""
-    first, second = (TunnelView(tunnel, key or "") for tunnel, key in zip(rows.tunnels, rows.keys, strict=True))
+    first, second = (
+        TunnelView(tunnel, key or "", password)
+        for tunnel, key, password in zip(rows.tunnels, rows.keys, rows.passwords, strict=True)
+    )
     gateway = rows.vpn_gateway
     return ConnectionView(
         connection=rows.connection,

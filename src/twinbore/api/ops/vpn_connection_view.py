@@ -18,6 +18,7 @@ from twinbore.api.ops import vpn_connection_shape as shape
 from twinbore.api.ops.vpn_connection_shape import ConnectionRows
 from twinbore.api.writer import Kept
 from twinbore.devices.view import ConnectionView
+from twinbore.model import bgp_password
 from twinbore.model import resources as r
 from twinbore.store.statements import batched
 
@@ -44,6 +45,7 @@ class ConnectionReader:
             self._gateways[gateway_id] if gateway_id else None,
             tunnels,
             self._shown_keys(connection),
+            self._shown_passwords(connection),
             tuple([self._telemetry.get(tunnel.id) for tunnel in tunnels]),
             tuple(self._routes.get(connection.id, ())),
             tuple(self._tags.get(connection.id, ())),
@@ -83,6 +85,13 @@ class ConnectionReader:
             keys = [None if key is None else REDACTED for key in keys]
         return tuple(keys)
 
+    def _shown_passwords(self, connection: r.VpnConnection) -> tuple[str, ...]:
+        """The passwords of the tunnels' BGP sessions as the caller may see them; empty where there is none."""
+        passwords = [self._bgp_passwords.get(tunnel.id, "") for tunnel in self._tunnels[connection.id]]
+        if not self._may_see_keys(connection.id):
+            passwords = [REDACTED if password else "" for password in passwords]
+        return tuple(passwords)
+
     @cached_property
     def _scope(self) -> dict[str, Any]:
         if self._connections is None:
@@ -114,6 +123,10 @@ class ConnectionReader:
     @cached_property
     def _keys(self) -> dict[str, str]:
         return self._call.tx.secrets(self._tunnel_ids, PRE_SHARED_KEY)
+
+    @cached_property
+    def _bgp_passwords(self) -> dict[str, str]:
+        return self._call.tx.secrets(self._tunnel_ids, bgp_password.FIELD)
 
     @cached_property
     def _customer_gateways(self) -> dict[str, r.CustomerGateway]:

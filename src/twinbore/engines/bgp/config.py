@@ -26,6 +26,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
+from twinbore.model.bgp_password import RULE, is_password
 from twinbore.model.desired import BgpSession, RoutingDomain, TunnelRoute
 
 LOG_BYTES: Final = 262144
@@ -128,6 +129,10 @@ def _session(session: BgpSession) -> Iterator[str]:
     yield f"  neighbor {peer} as {asn};"
     yield f"  hold time {hold};"
     yield f"  keepalive time {_number('keepalive time', session.keepalive_time, 1, hold)};"
+    if session.password:
+        if not is_password(session.password):
+            raise ConfigError(f"password of {name}: must be {RULE}")
+        yield f'  password "{session.password}";'
     if session.bfd:
         interval = _number("BFD interval", session.bfd.interval_ms, 10, 60000)
         multiplier = _number("BFD multiplier", session.bfd.multiplier, 2, 255)

@@ -1,0 +1,14 @@
+"""Connections can be paused."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Each for itself: a batch would make the table anew, and others refer to it.
+    op.add_column("vpn_connections", sa.Column("paused", sa.Boolean(), nullable=False, server_default=sa.false()))
