@@ -198,6 +198,51 @@ def password(connection: str, tunnel: int | None, file: Path | None, remove: boo
     sys.exit(verb.password(Paths(state.absolute()), connection, tunnel, file, remove))
 
 
+@main.command("export")
+@click.argument("connection", metavar="VPN-ID")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a new file with mode 0600.  [default: standard output]",
+)
+@_state
+def export_connection(connection: str, output: Path | None, state: Path) -> None:
+    """Write a VPN connection as JSON: keys, addresses, options, routes, tags, and its customer gateway.
+
+    `twinbore import` makes the same connection from it, on another host or in another account. The keys are in clear
+    text.
+
+    \b
+    Example:
+      twinbore export vpn-0123456789abcdef0 --output site.json
+    """
+    from twinbore.cli import transfer as verb
+
+    sys.exit(verb.write_out(Paths(state.absolute()), connection, output))
+
+
+@main.command("import")
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--vpn-gateway", metavar="VGW-ID", help="Its target.  [default: the only one with the ASN it had]")
+@click.option("--account", metavar="ID", help="The account that gets it.  [default: the only one]")
+@click.option("--check", is_flag=True, help="Only say whether it can be imported; change nothing.")
+@_state
+def import_connection(source: Path, vpn_gateway: str | None, account: str | None, check: bool, state: Path) -> None:
+    """Make the VPN connection that `twinbore export` has written; a FILE of - is standard input.
+
+    It gets the same keys, inside CIDRs and outside addresses, so that the customer's router need not be changed. The
+    outside addresses must be in this host's pools and free. Where something cannot be had, the reason is told and
+    nothing is changed.
+
+    \b
+    Example:
+      twinbore import site.json --vpn-gateway vgw-0123456789abcdef0
+    """
+    from twinbore.cli import transfer as verb
+
+    sys.exit(verb.read_in(Paths(state.absolute()), source, vpn_gateway, account, check=check))
+
+
 @main.command()
 @click.option("--keep", is_flag=True, help="Leave everything running at the end and print how to use it.")
 @click.option("--client", type=click.Choice(["boto3", "cli"]), default="boto3", show_default=True)

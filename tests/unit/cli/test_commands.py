@@ -25,7 +25,8 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "verb", ["up", "down", "status", "doctor", "plug", "unplug", "demo", "pause", "resume", "password"]
+    "verb",
+    ["up", "down", "status", "doctor", "plug", "unplug", "demo", "pause", "resume", "password", "export", "import"],
 )
 def test_every_verb_has_help(verb: str) -> None:
     status, text = invoke(verb, "--help")

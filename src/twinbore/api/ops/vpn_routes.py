@@ -27,7 +27,13 @@ NEVER_FORWARDED: Final = tuple(IPv4Network(n) for n in ("127.0.0.0/8", "169.254.
 @operation("CreateVpnConnectionRoute")
 def create_vpn_connection_route(call: Call, request: Request) -> Response:
     connection = _static_connection(call, request["VpnConnectionId"])
-    network = cidr("DestinationCidrBlock", request["DestinationCidrBlock"])
+    add_static_route(call, connection, request["DestinationCidrBlock"])
+    return {}
+
+
+def add_static_route(call: Call, connection: r.VpnConnection, destination: str) -> None:
+    """A static route for a connection without BGP, unless it has it. Raises `ApiError`."""
+    network = cidr("DestinationCidrBlock", destination)
     if any(network.subnet_of(never) for never in NEVER_FORWARDED):
         raise errors.invalid_value(
             "DestinationCidrBlock",
@@ -42,7 +48,7 @@ def create_vpn_connection_route(call: Call, request: Request) -> Response:
                     "InvalidRoute.InvalidState",
                     f"The route {network} of {connection.id} is being deleted: create it again when it is gone.",
                 )
-            return {}
+            return
     limit = call.settings.quotas.static_routes_per_vpn_connection
     if len(routes) >= limit:
         raise errors.limit_exceeded("RouteLimitExceeded", f"static routes of {connection.id}", limit)
@@ -56,7 +62,6 @@ def create_vpn_connection_route(call: Call, request: Request) -> Response:
             created_at=call.now,
         )
     )
-    return {}
 
 
 @operation("DeleteVpnConnectionRoute")

@@ -127,6 +127,17 @@ def describe_options(options: TunnelOptions) -> dict[str, Any]:
     return shape
 
 
+def specify_tunnel(options: TunnelOptions) -> dict[str, Any]:
+    """The specification from which `parse_tunnel` makes these options: every member, whatever the defaults are."""
+    scalars = {name: getattr(options, member) for name, member in _SCALARS.items()}
+    lists = {name: [{"Value": value} for value in getattr(options, member)] for name, member in _LISTS.items()}
+    formats = {
+        "LogOutputFormat": options.log_options.log_output_format,
+        "BgpLogOutputFormat": options.log_options.bgp_log_output_format,
+    }
+    return {**scalars, **lists, "LogOptions": {"CloudWatchLogOptions": formats}}
+
+
 def _refuse_unavailable(specification: Mapping[str, Any], prefix: str) -> None:
     if specification.get("TunnelInsideIpv6Cidr"):
         raise errors.combination(
