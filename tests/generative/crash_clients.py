@@ -206,16 +206,13 @@ class Client:
         self._route("delete_vpn_connection_route", lambda routes, block: routes - {block})
 
     def _route(self, call: str, change: Any) -> None:
-        found = self._any(self._of("vpn-connection"))
+        deleting = call.startswith("delete")
+        found = self._any([n for n in self._of("vpn-connection") if self.things[n]["routes"] or not deleting])
         if found is None:
             return
         name, thing = found
-        there = sorted(thing["routes"])
-        block = f"172.16.{self._random.randrange(256)}.0/24"
-        if call.startswith("delete"):
-            if not there:
-                return
-            block = self._random.choice(there)
+        new = f"172.16.{self._random.randrange(256)}.0/24"
+        block = self._random.choice(sorted(thing["routes"])) if deleting else new
         after = thing | {"routes": change(thing["routes"], block)}
         self._change(name, after, call, VpnConnectionId=name, DestinationCidrBlock=block)
 

@@ -14,15 +14,15 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Final
 
-import twinbore.cli.main  # noqa: F401 - everything that a start imports
 from twinbore.agent.engines import ORDER, EngineSet
 from twinbore.agent.loop import Agent
 from twinbore.api import codec
 from twinbore.cli import assembly, up
-from twinbore.cli.paths import Paths
+from twinbore.cli.main import main as cli
 
 PRESENT: Final = {"net": "present", "esp": "interfaces", "bgp": "present", "ipsec": "tunnels"}
 """The attribute of each fake engine that holds what exists."""
@@ -90,7 +90,8 @@ def serve(state: Path, config: Path, listen: str) -> None:
             return again
 
     up.build_engines, up.Agent = build, CountingAgent  # type: ignore[misc]
-    up.run(Paths(state), config, listen=listen, underlay=None, engines="fake", verbose=False)
+    arguments = ["up", "--engines", "fake", "--state", state, "--config", config, "--listen", listen]
+    cli([str(argument) for argument in arguments])
 
 
 def main() -> None:
@@ -103,8 +104,11 @@ def main() -> None:
             if child == 0:
                 try:
                     serve(Path(state), Path(config), listen)
-                finally:
-                    os._exit(1)
+                except SystemExit as end:
+                    os._exit(end.code if isinstance(end.code, int) else 1)
+                except BaseException:
+                    traceback.print_exc()
+                os._exit(1)
             print(child, flush=True)
         else:
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -95,16 +95,20 @@ class Service:
         """Wait until it answers."""
 
         def connected() -> bool:
+            assert self._running(), "it has ended, see its log"
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
         eventually(connected, "it answers")
 
+    def _running(self) -> bool:
+        return "\nState:\tZ" not in Path(f"/proc/{self.pid}/status").read_text()
+
     def end(self, number: signal.Signals) -> None:
         """Send the signal, and wait until it is gone."""
         os.kill(self.pid, number)
         status = self._command("wait")
-        assert number != signal.SIGKILL or status == -number, f"it has ended by itself: {status}"
+        assert status == (-number if number == signal.SIGKILL else 0), f"it has ended by itself: {status}"
 
     def client(self) -> Any:
         return boto3.client(
@@ -147,7 +151,7 @@ def test_acknowledged_means_stored(service: Service, tmp_path: Path) -> None:
                 service.answering()
                 check(service, database, ec2, clients)
                 working = [pool.submit(client.work) for client in clients]
-                time.sleep(moments.uniform(0.02, 0.5))
+                time.sleep(moments.uniform(0.02, 0.6))
                 service.end(signal.SIGKILL)
                 for work in working:
                     work.result()
