@@ -172,6 +172,46 @@ def test_load_establish_adopt_remove(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_peer_known_by_its_identity_alone_may_call_from_anywhere(tmp_path: Path) -> None:
+    """And one of another identity may not, whatever key it has (`twinbore:ike-identity`)."""
+    plan = IpsecPlan((gateway_tunnel(remote_address=None, remote_identity="edge.example.net"),))
+
+    async def scenario(gateway: Site, customer: Site, _: Wire) -> None:
+        await gateway.engine.apply(plan)
+        await customer.engine.apply(IpsecPlan((customer_tunnel(local_identity="other.example.net"),)))
+
+        async def refused() -> bool:
+            return "other.example.net; its identity must be edge.example.net" in (await gateway.status()).last_error
+
+        await until(refused, "the reason of the refusal")
+        await customer.engine.prune(IpsecPlan())
+        await customer.engine.apply(IpsecPlan((customer_tunnel(local_identity="edge.example.net"),)))
+        await until(gateway.established, "the IKE SA")
+        assert (await gateway.status()).remote_address == f"{CUSTOMER_ADDRESS}:500"
+
+    play(tmp_path, scenario)
+
+
+def test_a_peer_is_called_where_its_name_leads_to_now(tmp_path: Path) -> None:
+    """The name of a customer gateway was resolved anew (`twinbore:dns-name`): any identity is good with the key."""
+    nobody = CUSTOMER_ADDRESS.rpartition(".")[0] + ".99"
+    before = gateway_tunnel(remote_address=nobody, remote_identity=None, initiate=True)
+
+    async def scenario(gateway: Site, customer: Site, _: Wire) -> None:
+        theirs = customer_tunnel(local_identity="whatever.example.net", initiate=False)
+        await customer.engine.apply(IpsecPlan((theirs,)))
+        await gateway.engine.apply(IpsecPlan((before,)))
+        await gateway.engine.apply(IpsecPlan((replace(before, remote_address=CUSTOMER_ADDRESS),)))
+
+        async def called() -> bool:
+            await gateway.engine.apply(IpsecPlan((replace(before, remote_address=CUSTOMER_ADDRESS),)))
+            return (await gateway.status()).ike_established
+
+        await until(called, "the IKE SA at the new address")
+
+    play(tmp_path, scenario)
+
+
 def rules(netns: str) -> list[str]:
     """Priorities of a namespace's policy routing rules; charon must not add one."""
     output = subprocess.run(["ip", "-n", netns, "rule"], check=True, capture_output=True, text=True).stdout

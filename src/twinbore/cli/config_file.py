@@ -53,6 +53,8 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"engines = {settings.engines!r}: real or fake")
     if settings.esp not in ("auto", "kernel", "user"):
         raise ConfigError(f"esp = {settings.esp!r}: auto, kernel or user")
+    if settings.customer_dns_seconds < 1:
+        raise ConfigError(f"customer_dns_seconds = {settings.customer_dns_seconds}: at least 1")
     for name in ("outside_pool_a", "outside_pool_b"):
         try:
             list(expand_pool(getattr(settings, name)))

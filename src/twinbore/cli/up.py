@@ -16,6 +16,7 @@ import secrets
 import signal
 import string
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ import uvicorn
 
 from twinbore.agent.admin import AdminServer
 from twinbore.agent.loop import Agent
+from twinbore.agent.names import Names, SystemResolver
 from twinbore.api.accounts import CredentialsError, ensure_credentials
 from twinbore.api.app import create_app
 from twinbore.cli import config_file
@@ -182,11 +184,16 @@ async def _serve(paths: Paths, settings: Settings, database: Database, certifica
     engines, facts = build_engines(settings, paths, touch)
     agent = Agent(database, engines, facts, timedelta(seconds=settings.deleted_visible_seconds), now)
     admin = AdminServer(paths.admin_socket, database, agent, now)
+    names = Names(database, SystemResolver(), settings.customer_dns_seconds, time.monotonic)
     server = _server(settings, database, certificate)
     log.info("starting", api=settings.endpoint, access_key=key.id, credentials=str(paths.credentials))
     if config_file.can_be_read(settings):
         log.warning("no TLS, as asked for: whoever is on the way reads the pre-shared keys in the answers")
-    tasks = {asyncio.create_task(server.serve()), asyncio.create_task(agent.run(stop))}
+    tasks = {
+        asyncio.create_task(server.serve()),
+        asyncio.create_task(agent.run(stop)),
+        asyncio.create_task(names.run(stop)),
+    }
     if certificate is not None:
         tasks.add(asyncio.create_task(certificate.follow(stop)))
     await admin.start()

@@ -25,7 +25,8 @@ class ConnectionView:
     """A connection as its customer sees it.
 
     `vpn_gateway_id` is None where the connection's target is not a virtual private gateway. `tunnels` are the two,
-    the one with index 1 first. `bfd` is set where the connection's sessions run BFD.
+    the one with index 1 first. `bfd` is set where the connection's sessions run BFD. `customer_identity` is what the
+    router must call itself in IKE; None where it may choose.
     """
 
     connection: VpnConnection
@@ -34,6 +35,7 @@ class ConnectionView:
     amazon_side_asn: int
     tunnels: tuple[TunnelView, TunnelView]
     bfd: Bfd | None
+    customer_identity: str | None = None
 
     def __post_init__(self) -> None:
         order = [t.tunnel.index for t in self.tunnels]

@@ -62,7 +62,7 @@ def _tunnel(view: ConnectionView, side: TunnelView) -> str:
     static = view.connection.static_routes_only
     gateway_inside, customer_inside = inside_hosts(tunnel.inside_cidr)
     customer = _endpoint(
-        view.customer_gateway.ip_address or "",
+        view.customer_gateway.ip_address or view.customer_gateway.resolved_address or "",
         customer_inside,
         None if static else view.customer_gateway.bgp_asn,
     )

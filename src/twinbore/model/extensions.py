@@ -10,7 +10,13 @@ Options of a VPN connection:
 * `twinbore:outside-address-1`, `twinbore:outside-address-2`: the outside address of the tunnel, out of its pool. Chosen
   at creation; an address stays with its connection until that is deleted, so the tag cannot be changed later.
 
-References: RFC 5880 (BFD: Desired Min TX Interval, Detect Mult), RFC 5881 (single hop).
+Options of a customer gateway:
+* `twinbore:dns-name`: the router is where this name leads to, instead of at a fixed address.
+* `twinbore:ike-identity`: how the router calls itself in IKE, where that is not its address. Without an address and a
+  name, a router may call from anywhere: it is known by its identity and its pre-shared key.
+
+References: RFC 5880 (BFD: Desired Min TX Interval, Detect Mult), RFC 5881 (single hop); RFC 7296 section 3.5
+(identification: address, fully qualified domain name, RFC 822 address); RFC 1123 section 2.1 (host names).
 """
 
 from __future__ import annotations
@@ -31,8 +37,20 @@ BFD_RULE: Final = (
 )
 OUTSIDE_KEYS: Final = ("twinbore:outside-address-1", "twinbore:outside-address-2")
 OUTSIDE_RULE: Final = "an IPv4 address in dotted decimal form, out of the tunnel's pool of outside addresses"
+DNS_KEY: Final = "twinbore:dns-name"
+DNS_RULE: Final = "a fully qualified domain name of at most 253 characters, e.g. router.example.net"
+IDENTITY_KEY: Final = "twinbore:ike-identity"
+IDENTITY_RULE: Final = (
+    "what the router sends as its IKE identity: a domain name (router.example.net), a mail address "
+    "(router@example.net) or an IPv4 address (10.0.0.2)"
+)
 
 _BFD: Final = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]?)", re.ASCII)
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_NAME: Final = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}", re.ASCII)
+_LAST_LABEL: Final = re.compile(r"[0-9]+", re.ASCII)
+_MAILBOX: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}", re.ASCII)
+MAX_NAME: Final = 253
 
 
 def problem(resource_type: str, key: str, value: str) -> str | None:
@@ -78,7 +96,22 @@ def _is_address(value: str) -> bool:
         return False
 
 
+def _is_name(value: str) -> bool:
+    """A name with a dot, whose last label is not a number: neither a short name nor something like an address."""
+    if len(value) > MAX_NAME or "." not in value or _NAME.fullmatch(value) is None:
+        return False
+    return _LAST_LABEL.fullmatch(value.rpartition(".")[2]) is None
+
+
+def _is_identity(value: str) -> bool:
+    mailbox, at, domain = value.rpartition("@")
+    if at:
+        return _MAILBOX.fullmatch(mailbox) is not None and _is_name(domain)
+    return _is_address(value) or _is_name(value)
+
+
 _RULES: Final[Mapping[str, Mapping[str, tuple[Callable[[str], bool], str]]]] = {
     "vpn-connection": {BFD_KEY: (_is_bfd, BFD_RULE)} | dict.fromkeys(OUTSIDE_KEYS, (_is_address, OUTSIDE_RULE)),
+    "customer-gateway": {DNS_KEY: (_is_name, DNS_RULE), IDENTITY_KEY: (_is_identity, IDENTITY_RULE)},
 }
 """Resource type → option → what its value must be, as a test and in words."""

@@ -152,6 +152,8 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class CustomerGateway:
+    """`resolved_address` is where its DNS name (a tag, see `extensions`) led to last; None without one, or not yet."""
+
     id: str
     account_id: str
     state: str
@@ -162,6 +164,7 @@ class CustomerGateway:
     device_name: str | None
     created_at: datetime
     deleted_at: datetime | None = None
+    resolved_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

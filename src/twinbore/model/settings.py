@@ -62,7 +62,7 @@ class Settings:
 
     `underlay` is the network namespace that owns the outside addresses (None: the one the agent runs in). `engines`
     is `real` or `fake`; `esp` is `auto`, `kernel` or `user`. `deleted_visible_seconds`: how long deleted gateways and
-    connections stay in Describe answers.
+    connections stay in Describe answers. `customer_dns_seconds`: how often DNS names of customer gateways are resolved.
 
     `tls_cert` (chain, the server's own first) and `tls_key` are PEM files; both or neither. `insecure_listen` allows
     plain HTTP on addresses other than the loopback's.
@@ -82,6 +82,7 @@ class Settings:
     esp_workers: int = 0
     deleted_visible_seconds: int = 3600
     bgp_import_limit: int = 100
+    customer_dns_seconds: int = 60
     quotas: Quotas = field(default_factory=Quotas)
     throttling: Throttling = field(default_factory=Throttling)
 

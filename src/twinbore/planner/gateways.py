@@ -51,6 +51,7 @@ from twinbore.model.naming import (
     session_name,
     tunnel_interface,
 )
+from twinbore.model.peer import address_of, identity_of
 from twinbore.planner.index import Index
 
 VPC_TABLE = 100
@@ -153,19 +154,21 @@ def _interface(gateway: r.VpnGateway, tunnel: r.VpnTunnel, index: Index, facts: 
 
 def _ike(connection: r.VpnConnection, tunnel: r.VpnTunnel, index: Index, facts: HostFacts) -> IkeTunnel:
     customer = index.customer_gateway(connection.customer_gateway_id)
+    options = index.snapshot.extensions.get(customer.id, {})
+    address = address_of(customer, options)
     return IkeTunnel(
         name=tunnel.id,
         if_id=tunnel.if_id,
         local_address=tunnel.outside_local,
         local_identity=tunnel.outside_address,
-        remote_address=customer.ip_address,
-        remote_identity=customer.ip_address,
+        remote_address=address,
+        remote_identity=identity_of(customer, options),
         pre_shared_key=index.snapshot.pre_shared_keys[tunnel.id],
         options=tunnel.options,
         local_ts=(connection.remote_ipv4_network_cidr,),
         remote_ts=(connection.local_ipv4_network_cidr,),
         encapsulate=facts.encapsulate,
-        initiate=tunnel.options.startup_action == "start" and customer.ip_address is not None,
+        initiate=tunnel.options.startup_action == "start" and address is not None,
         replacements=tunnel.replacements,
     )
 

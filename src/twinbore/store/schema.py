@@ -255,8 +255,10 @@ customer_gateways: Final = Table(
     _text("device_name", null=True, length=255),
     _time("created_at"),
     _time("deleted_at", null=True),
+    _text("resolved_address", null=True),
     Index("ix_customer_gateways_account_id_state", "account_id", "state"),
     Index("ix_customer_gateways_ip_address_account_id", "ip_address", "account_id"),
+    Index("ix_customer_gateways_resolved_address", "resolved_address"),
 )
 vpn_gateways: Final = Table(
     "vpn_gateways",

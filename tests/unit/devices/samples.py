@@ -72,4 +72,5 @@ def connection_view(
         amazon_side_asn=64512,
         tunnels=(TunnelView(first, KEYS[0]), TunnelView(second, KEYS[1])),
         bfd=bfd,
+        customer_identity=customer.ip_address,
     )

@@ -126,7 +126,7 @@ def test_interface_names_fit_the_kernel(device_type_id: str) -> None:
 
 def test_a_customer_gateway_without_an_address_identifies_itself_by_the_one_it_has() -> None:
     view = connection_view()
-    anonymous = replace(view, customer_gateway=replace(view.customer_gateway, ip_address=None))
+    anonymous = replace(view, customer_identity=None)
     identity = "            id = 192.0.2.2\n"
     assert identity in sample_configuration(view, USER_SPACE_ESP, "ikev2", "recommended")
     text = sample_configuration(anonymous, USER_SPACE_ESP, "ikev2", "recommended")

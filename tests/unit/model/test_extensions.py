@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinbore.model.desired import Bfd
-from twinbore.model.extensions import BFD_KEY, bfd_of, problem
+from twinbore.model.extensions import (
+    BFD_KEY,
+    DNS_KEY,
+    DNS_RULE,
+    IDENTITY_KEY,
+    IDENTITY_RULE,
+    bfd_of,
+    chosen_outside,
+    problem,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +64,49 @@ def test_what_is_no_problem_is_on_off_or_timers_and_nothing_else(value: str) -> 
     accepted = problem("vpn-connection", BFD_KEY, value) is None
     timers = bfd_of({BFD_KEY: value})
     assert accepted == (value == "off" or timers is not None)
+
+
+@pytest.mark.parametrize(
+    "value", ["router.example.net", "a.b", "xn--bcher-kva.example", "A-1.example.NET", "1.2.3.4.net"]
+)
+def test_good_names_are_accepted(value: str) -> None:
+    assert problem("customer-gateway", DNS_KEY, value) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "router",
+        "router.",
+        ".net",
+        "a..b",
+        "-a.net",
+        "a-.net",
+        "192.0.2.1",
+        "a_b.net",
+        "a b.net",
+        "é.net",
+        "x" * 64 + ".net",
+        ".".join(["abcdefghi"] * 26),
+    ],
+)
+def test_bad_names_are_refused_with_the_rule(value: str) -> None:
+    assert problem("customer-gateway", DNS_KEY, value) == DNS_RULE
+
+
+@pytest.mark.parametrize("value", ["router.example.net", "edge@example.net", "10.0.0.2"])
+def test_good_identities_are_accepted(value: str) -> None:
+    assert problem("customer-gateway", IDENTITY_KEY, value) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["", "%any", "router", "@example.net", "a@b@example.net", "C=US, O=x", "10.0.0.300", "@#ff", "*"]
+)
+def test_bad_identities_are_refused_with_the_rule(value: str) -> None:
+    assert problem("customer-gateway", IDENTITY_KEY, value) == IDENTITY_RULE
+
+
+def test_chosen_addresses_are_read_by_tunnel() -> None:
+    assert chosen_outside({"twinbore:outside-address-2": "198.51.100.2"}) == (None, "198.51.100.2")
+    assert problem("vpn-connection", "twinbore:outside-address-1", "203.0.113.07") is not None

@@ -280,3 +280,22 @@ def test_a_table_takes_as_many_propagated_routes_as_its_quota() -> None:
     host = plan(replace(sample.world(), gateway_routes=learned), HostFacts(encapsulate=True, propagated_routes_limit=2))
     propagated = [p for p, metric in routes(host, sample.VPC, 1001) if metric == 20 and not p.startswith("169.254.")]
     assert propagated == ["0.0.0.0/0", "8.0.0.0/8"]
+
+
+def test_a_gateway_known_by_its_name_is_called_where_the_name_leads() -> None:
+    (customer,) = sample.world().customer_gateways
+    named = replace(customer, ip_address=None, resolved_address="198.51.100.7")
+    options = {sample.CGW: {"twinbore:dns-name": "router.example.net"}}
+    start = tuple(replace(t, options=replace(t.options, startup_action="start")) for t in sample.world().tunnels)
+    found = planned(customer_gateways=(named,), extensions=options, tunnels=start).ipsec.tunnels
+    assert {(t.remote_address, t.remote_identity, t.initiate) for t in found} == {("198.51.100.7", None, True)}
+    unknown = replace(named, resolved_address=None)
+    found = planned(customer_gateways=(unknown,), extensions=options, tunnels=start).ipsec.tunnels
+    assert {(t.remote_address, t.remote_identity, t.initiate) for t in found} == {(None, None, False)}
+
+
+def test_a_gateway_known_by_its_identity_may_call_from_anywhere() -> None:
+    (customer,) = sample.world().customer_gateways
+    options = {sample.CGW: {"twinbore:ike-identity": "router.example.net"}}
+    found = planned(customer_gateways=(replace(customer, ip_address=None),), extensions=options).ipsec.tunnels
+    assert {(t.remote_address, t.remote_identity, t.initiate) for t in found} == {(None, "router.example.net", False)}

@@ -4,7 +4,8 @@
   described with state `deleted` for a while.
 * An identical request (type, address, ASN) answers with the gateway that is there, its tags as they are; a device name
   that is new makes another one (EC2 API reference, CreateCustomerGateway).
-* Authentication is by pre-shared key, so an address is always needed.
+* Authentication is by pre-shared key, so an address is needed, or one of Twinbore's options in its place (see
+  `customer_gateway_options`).
 
 References: AWS Site-to-Site VPN User Guide, "Customer gateway options" (ASNs that are refused); RFC 7607 (AS 0).
 """
@@ -12,18 +13,20 @@ References: AWS Site-to-Site VPN User Guide, "Customer gateway options" (ASNs th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any, Final
 
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup
 from twinbore.api.ops.common import select, tag_on_create, tag_sets
+from twinbore.api.ops.customer_gateway_options import check_options, same_options
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_request import check_type
 from twinbore.api.ops.vpn_rules import living
 from twinbore.model import resources as r
 from twinbore.model.addressing import DEFAULT_CUSTOMER_ASN, MAX_ASN
+from twinbore.model.peer import is_usable
 from twinbore.model.states import AVAILABLE, DELETED
 
 MAX_BGP_ASN: Final = 2147483647
@@ -37,22 +40,20 @@ RESERVED_ASNS: Final[dict[str, tuple[int, ...]]] = {
 }
 RESERVED_ASNS_ELSEWHERE: Final = (7224,)
 
-UNUSABLE: Final = tuple(IPv4Network(n) for n in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))
-"""Addresses that no router on a network has: this host, loopback, link-local, multicast and reserved (RFC 6890)."""
-
 
 @operation("CreateCustomerGateway")
 def create_customer_gateway(call: Call, request: Request) -> Response:
     check_type(request["Type"])
     asn = _asn(request, call.settings.region)
+    tags = requested_tags(request, "customer-gateway")
     address = _address(request)
+    check_options(address, tags)
     device_name: str | None = request.get("DeviceName")
     if device_name is not None and not 0 < len(device_name) <= MAX_DEVICE_NAME:
         raise errors.invalid_value("DeviceName", device_name, f"1 to {MAX_DEVICE_NAME} characters")
-    requested_tags(request, "customer-gateway")
     for gateway in call.tx.all(r.CustomerGateway, account_id=call.account_id, ip_address=address):
         same = (gateway.type, gateway.bgp_asn) == (request["Type"], asn) and gateway.state != DELETED
-        if same and device_name in (None, gateway.device_name):
+        if same and device_name in (None, gateway.device_name) and same_options(call, gateway, tags):
             return {"CustomerGateway": _shape(gateway, tag_sets(call, [gateway.id]))}
     limit = call.settings.quotas.customer_gateways
     if living(call, r.CustomerGateway, account_id=call.account_id) >= limit:
@@ -121,7 +122,7 @@ def _asn(request: Request, region: str) -> int:
     return asn or extended or DEFAULT_CUSTOMER_ASN
 
 
-def _address(request: Request) -> str:
+def _address(request: Request) -> str | None:
     if request.get("CertificateArn") is not None:
         raise errors.unsupported(
             "CertificateArn: authentication by certificate is not available here. Give IpAddress; connections of the "
@@ -134,12 +135,12 @@ def _address(request: Request) -> str:
     name = "IpAddress" if text is not None or deprecated is None else "PublicIp"
     text = text if text is not None else deprecated
     if text is None:
-        raise errors.missing_parameter(name)
+        return None
     try:
         address = IPv4Address(text)
     except AddressValueError:
         raise errors.invalid_value(name, text, "an IPv4 address in dotted decimal form") from None
-    if any(address in network for network in UNUSABLE):
+    if not is_usable(address):
         raise errors.invalid_value(
             name, text, "a unicast IPv4 address of the customer gateway's outside interface, or of the NAT before it"
         )

@@ -12,6 +12,7 @@ from twinbore.api import errors
 from twinbore.api.errors import ApiError
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops.common import filtered, lookup, paginate
+from twinbore.api.ops.customer_gateway_options import check_change
 from twinbore.api.ops.tagging import add_tags
 from twinbore.api.ops.vpn_chosen_addresses import refuse_changes
 from twinbore.model import resources as r
@@ -45,6 +46,7 @@ def create_tags(call: Call, request: Request) -> Response:
         if resource_type == "vpn-connection":
             refuse_changes(call, resource_id, {str(tag.get("Key")): tag.get("Value") or "" for tag in request["Tags"]})
         add_tags(call, resource_type, resource_id, request["Tags"])
+        _check_options(call, resource_type, resource_id)
     return {}
 
 
@@ -55,10 +57,11 @@ def delete_tags(call: Call, request: Request) -> Response:
     wanted = [(tag.get("Key"), tag.get("Value")) for tag in given or []]
     if not all(key for key, _ in wanted):
         raise errors.missing_parameter("Tag.Key")
-    for _, resource_id in _resources(call, request):
+    for resource_type, resource_id in _resources(call, request):
         for present in call.tx.all(r.Tag, resource_id=resource_id):
             if given is None or any(key == present.key and value in (None, present.value) for key, value in wanted):
                 call.tx.delete(r.Tag, present.id)
+        _check_options(call, resource_type, resource_id)
     return {}
 
 
@@ -83,6 +86,13 @@ def describe_tags(call: Call, request: Request) -> Response:
 
 def _value_of(key: str) -> Callable[[r.Tag], object]:
     return lambda tag: tag.value if tag.key == key else None
+
+
+def _check_options(call: Call, resource_type: str, resource_id: str) -> None:
+    """Refuse what a change has made of Twinbore's options of a resource (see `model.extensions`)."""
+    if resource_type == "customer-gateway":
+        tags = {tag.key: tag.value for tag in call.tx.all(r.Tag, resource_id=resource_id)}
+        check_change(call, resource_id, tags)
 
 
 def _resources(call: Call, request: Request) -> list[tuple[str, str]]:

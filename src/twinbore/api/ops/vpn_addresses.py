@@ -2,6 +2,7 @@
 
 * Outside: tunnel 1 takes from pool a, tunnel 2 from pool b. (outside address, customer gateway address) is unique over
   all connections that may still be in the data plane, whoever owns them, since the IKE daemon tells peers apart by it.
+  Customer gateways without an address of their own count as one peer: any of them could call from any address.
 * Inside: unique on the virtual private gateway. A block that the caller gave is checked first, so that no other tunnel
   is given it by chance.
 
@@ -61,7 +62,7 @@ def outside_addresses(
         except PoolExhausted as error:
             raise errors.ApiError(
                 "InsufficientAddressCapacity",
-                f"Tunnel {len(chosen) + 1} of a connection to {customer_address}: {error} (setting {setting}).",
+                f"Tunnel {len(chosen) + 1} of a connection to {_peer(customer_address)}: {error} (setting {setting}).",
             ) from error
     return chosen
 
@@ -75,8 +76,8 @@ def refuse_taken_outside(call: Call, connection: r.VpnConnection, customer_addre
         if tunnel.outside_local in own:
             raise errors.ApiError(
                 "InvalidCustomerGateway.DuplicateIpAddress",
-                f"Conflict among chosen gateway IP addresses: another connection joins {customer_address} of the "
-                f"customer gateway to {own[tunnel.outside_local]}, which {connection.id} has and keeps. Make a new "
+                f"Conflict among chosen gateway IP addresses: another connection joins {_peer(customer_address)} of "
+                f"the customer gateway to {own[tunnel.outside_local]}, which {connection.id} has and keeps. Make a new "
                 "connection to that customer gateway instead.",
             )
 
@@ -165,7 +166,13 @@ class _TakenInside:
 def _with_peer(call: Call, customer_address: str | None) -> set[str]:
     """The connections, whoever owns them, whose customer gateway has this address."""
     peers = [gateway.id for gateway in call.tx.all(r.CustomerGateway, ip_address=customer_address)]
+    if customer_address is not None:
+        peers += [gateway.id for gateway in call.tx.all(r.CustomerGateway, resolved_address=customer_address)]
     return {c.id for c in call.tx.all(r.VpnConnection, customer_gateway_id=peers) if c.state != DELETED}
+
+
+def _peer(customer_address: str | None) -> str:
+    return customer_address or "a customer gateway without an address"
 
 
 def _pools(call: Call) -> list[list[OutsideAddress]]:

@@ -44,11 +44,12 @@ class ConnectionRows(NamedTuple):
     """Everything that is shown of a connection.
 
     `keys` are the tunnels' pre-shared keys, None for one that is gone; `passwords` those of their BGP sessions, empty
-    where there is none.
+    where there is none. `customer_identity` is what the router must call itself in IKE, None where it may choose.
     """
 
     connection: r.VpnConnection
     customer_gateway: r.CustomerGateway
+    customer_identity: str | None
     vpn_gateway: r.VpnGateway | None
     tunnels: tuple[r.VpnTunnel, ...]
     keys: tuple[str | None, ...]
@@ -119,6 +120,7 @@ def view(rows: ConnectionRows) -> ConnectionView:
         amazon_side_asn=gateway.amazon_side_asn if gateway else DEFAULT_AMAZON_SIDE_ASN,
         tunnels=(first, second),
         bfd=bfd_of({tag.key: tag.value for tag in rows.tags}),
+        customer_identity=rows.customer_identity,
     )
 
 

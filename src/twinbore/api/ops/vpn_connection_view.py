@@ -20,6 +20,8 @@ from twinbore.api.writer import Kept
 from twinbore.devices.view import ConnectionView
 from twinbore.model import bgp_password
 from twinbore.model import resources as r
+from twinbore.model.extensions import IDENTITY_KEY
+from twinbore.model.peer import identity_of
 from twinbore.store.statements import batched
 
 PRE_SHARED_KEY: Final = "pre_shared_key"
@@ -39,9 +41,11 @@ class ConnectionReader:
         """All that is shown of the connection."""
         tunnels = tuple(self._tunnels[connection.id])
         gateway_id = connection.vpn_gateway_id
+        customer = self.customer_gateway(connection)
         return ConnectionRows(
             connection,
-            self.customer_gateway(connection),
+            customer,
+            identity_of(customer, self._identities.get(customer.id, {})),
             self._gateways[gateway_id] if gateway_id else None,
             tunnels,
             self._shown_keys(connection),
@@ -131,6 +135,11 @@ class ConnectionReader:
     @cached_property
     def _customer_gateways(self) -> dict[str, r.CustomerGateway]:
         return {g.id: g for g in self._around(r.CustomerGateway, "customer_gateway_id")}
+
+    @cached_property
+    def _identities(self) -> dict[str, dict[str, str]]:
+        tags = self._call.tx.all(r.Tag, account_id=self._call.account_id, key=IDENTITY_KEY)
+        return {tag.resource_id: {tag.key: tag.value} for tag in tags}
 
     @cached_property
     def _gateways(self) -> dict[str, r.VpnGateway]:

@@ -20,6 +20,7 @@ from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup
 from twinbore.api.ops.common import absent, select, tag_on_create
+from twinbore.api.ops.customer_gateway_options import check_start
 from twinbore.api.ops.tagging import requested_tags
 from twinbore.api.ops.vpn_addresses import inside_cidrs, outside_addresses
 from twinbore.api.ops.vpn_connection_shape import down
@@ -51,6 +52,7 @@ def create_vpn_connection(call: Call, request: Request) -> Response:
     gateway = None if gateway_id is None else vpn_lookup.usable_vpn_gateway(call, gateway_id)
     if gateway is not None and not wanted.static_routes_only:
         check_asns(customer, gateway)
+    check_start(call, customer, [(f"TunnelOptions.{n}", t.options) for n, t in enumerate(wanted.tunnels, 1)])
     connection = _existing(call, wanted, bfd, outside)
     if connection is None:
         _check_quotas(call, gateway)

@@ -19,6 +19,7 @@ from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup, vpn_modify
 from twinbore.api.ops.common import cidr
+from twinbore.api.ops.customer_gateway_options import check_start
 from twinbore.api.ops.vpn_addresses import refuse_taken_inside, refuse_taken_outside
 from twinbore.api.ops.vpn_request import TUNNEL_BANDWIDTHS
 from twinbore.api.ops.vpn_rules import check_asns, check_gateway_quota
@@ -56,6 +57,8 @@ def modify_vpn_connection(call: Call, request: Request) -> Response:
         _check_gateways(call, connection, customer, gateway)
     if customer.id != connection.customer_gateway_id:
         refuse_taken_outside(call, connection, customer.ip_address)
+        tunnels = call.tx.all(r.VpnTunnel, connection_id=connection.id)
+        check_start(call, customer, [(f"tunnel {t.index} of {connection.id}", t.options) for t in tunnels])
     changed = vpn_modify.mark(call, connection, customer_gateway_id=customer.id, vpn_gateway_id=new_gateway_id)
     return vpn_modify.answer(call, changed)
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from twinbore.api import errors
 from twinbore.api.operation import Call, Request, Response, operation
 from twinbore.api.ops import vpn_lookup, vpn_modify
+from twinbore.api.ops.customer_gateway_options import check_start
 from twinbore.api.ops.vpn_addresses import refuse_taken_inside
 from twinbore.api.ops.vpn_connection_view import PRE_SHARED_KEY
 from twinbore.api.ops.vpn_request import check_pre_shared_key_storage
@@ -37,6 +38,8 @@ def modify_vpn_tunnel_options(call: Call, request: Request) -> Response:
     specification: Mapping[str, Any] = request["TunnelOptions"]
     check_pre_shared_key_storage(request)
     wanted = parse_tunnel(specification, SPECIFICATION, tunnel.options)
+    customer = vpn_lookup.customer_gateway(call, connection.customer_gateway_id)
+    check_start(call, customer, [(SPECIFICATION, wanted.options)])
     replace = _replaces(call, request, tunnel)
     inside_cidr = wanted.inside_cidr or tunnel.inside_cidr
     if inside_cidr != tunnel.inside_cidr:

@@ -271,6 +271,7 @@ class IpsecEngine:
             before = ledger.connections.get(name) if name in loaded else None
             ledger.connections[name] = entries[name]
             if before is not None:
+                self._initiated.pop(tunnel.name, None)  # the pause was for the peer as it was before
                 there = await handover.list_sas(self._session, name)
                 ledger.connections[name] = entries[name].after(before, (sa.unique_id for sa in there))
             done.append(f"changed IKE connection {name}" if before else f"loaded IKE connection {name}")
