@@ -9,7 +9,11 @@ VENV := .venv/bin
 CARGO := build/setup/cargo
 CARGO_FLAGS := --manifest-path esp/Cargo.toml --target-dir esp/target --locked
 PYTEST := $(VENV)/pytest
-RINGS := tests/unit tests/contract tests/generative tests/namespace
+# As many at a time as there are processors. What needs daemons and namespaces waits for packets and timers, and gets the
+# machine for itself.
+PARALLEL := -n auto
+FAST := tests/unit tests/contract
+SLOW := tests/generative tests/namespace
 
 .PHONY: help
 help: ## This list
@@ -27,13 +31,15 @@ demo: setup ## The whole scenario on real packets, in network namespaces of its 
 .PHONY: test
 test: setup lint test-rust fuzz ## Every check and every test (needs root for the namespace tests)
 	@scripts/ansible
-	@echo "== pytest: $(RINGS)"
-	@$(PYTEST) --durations=10 $(RINGS)
+	@echo "== pytest: $(FAST)"
+	@$(PYTEST) $(PARALLEL) --durations=10 $(FAST)
+	@echo "== pytest: $(SLOW)"
+	@$(PYTEST) --durations=10 $(SLOW)
 
 .PHONY: test-unit
 test-unit: setup ## The fast tests: no root, no data plane
 	@scripts/ansible
-	@$(PYTEST) tests/unit tests/contract
+	@$(PYTEST) $(PARALLEL) $(FAST)
 
 .PHONY: test-namespace
 test-namespace: setup ## Tests on real daemons and packets, in network namespaces

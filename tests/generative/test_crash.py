@@ -102,7 +102,10 @@ class Service:
         eventually(connected, "it answers")
 
     def _running(self) -> bool:
-        return "\nState:\tZ" not in Path(f"/proc/{self.pid}/status").read_text()
+        try:
+            return "\nState:\tZ" not in Path(f"/proc/{self.pid}/status").read_text()
+        except FileNotFoundError:
+            return False
 
     def end(self, number: signal.Signals) -> None:
         """Send the signal, and wait until it is gone."""
@@ -121,7 +124,9 @@ class Service:
         )
 
     def close(self) -> None:
-        """End the process that forks; the service must have ended."""
+        """End the service, if a failure has left it, and the process that forks."""
+        if self.pid and self._running():
+            os.kill(self.pid, signal.SIGKILL)
         self._forker.communicate()
 
 
@@ -176,9 +181,13 @@ def check(service: Service, database: Database, ec2: Any, clients: list[Client])
     assert not found, "nobody has asked for these"
     eventually(lambda: rounds_of(service.state) >= (service.pid, 1) and rounds_of(service.state)[0] == service.pid,
                "the agent's first round")  # fmt: skip
-    with database.read() as tx:
-        wanted = plan(load_snapshot(tx), HostFacts(encapsulate=True))
-    assert as_sets(read_plane(service.state)) == as_sets(planned(wanted))
+
+    def as_planned() -> bool:
+        with database.read() as tx:
+            wanted = plan(load_snapshot(tx), HostFacts(encapsulate=True))
+        return as_sets(read_plane(service.state)) == as_sets(planned(wanted))
+
+    eventually(as_planned, "the engines have the plan of the store")
 
 
 def described(ec2: Any) -> dict[str, Things]:
