@@ -103,6 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn an_id_comes_back_as_it_was_sent() {
+        let (id, _) = parse(br#"{"op":"hello","id":{"n":33333333166666645e33}}"#);
+        let said = answer(&id, &Ok(json!({})));
+        assert_eq!(parse(said.as_bytes()).0, id);
+        assert!(said.contains("3.3333333166666647e+49"), "the nearest double, shortest: {said}");
+    }
+
+    #[test]
     fn mistakes_name_what_is_wrong_and_keep_the_id() {
         for (line, id, word) in [
             (&br#"{"id":1,"op":"explode"}"#[..], json!(1), "explode"),
