@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +20,14 @@ from typing import Any
 
 import pytest
 
+from tests.namespace.gateway_host import gateway_host
 from twinbore.engines.ipsec.handover import list_sas
 from twinbore.engines.ipsec.vici import ViciSession
-from twinbore.lab.clients import Boto3Client
-from twinbore.lab.faults import Faults
 from twinbore.lab.namespaces import run
 from twinbore.lab.probe import Probe, Report
-from twinbore.lab.residue import underlay_state
 from twinbore.lab.scenario import CUSTOMER_ASN, VPC_HOST_ADDRESS, Scenario
-from twinbore.lab.service import Service
 from twinbore.lab.steps import cloud, device
-from twinbore.lab.topology import CUSTOMER_ADDRESS, gateway_lab
+from twinbore.lab.topology import CUSTOMER_ADDRESS
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
@@ -45,24 +41,14 @@ INTERVAL = 0.01
 @pytest.fixture(scope="module")
 def scenario() -> Iterator[Scenario]:
     """Both tunnels UP, a host plugged in, 192.168.10.0/24 propagated."""
-    with tempfile.TemporaryDirectory(prefix="tb") as directory, gateway_lab(f"chg{os.getpid():x}") as lab:
-        work = Path(directory)
-        gateway = lab.name("gateway")
-        service = Service(work, work / "state", gateway)
-        lab.undo_with(service.down_command)
-        service.start()
-        before = underlay_state(gateway)
-        made = Scenario(lab, service, Boto3Client(service, lambda _: None), Faults(lab.name("internet")), work, before)
-        try:
-            for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
-                step(made)
-            device.configure_router(made)
-            device.wait_for_tunnels(made)
-            yield made
-            made.customer("down")
-            service.down()
-        finally:
-            service.stop()
+    with gateway_host("chg") as made:
+        for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
+            step(made)
+        device.configure_router(made)
+        device.wait_for_tunnels(made)
+        yield made
+        made.customer("down")
+        made.service.down()
 
 
 @dataclass(frozen=True)

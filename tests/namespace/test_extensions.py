@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from twinbore.lab.clients import Boto3Client
-from twinbore.lab.faults import Faults
+from tests.namespace.gateway_host import gateway_host
 from twinbore.lab.namespaces import run
 from twinbore.lab.probe import Probe
-from twinbore.lab.residue import underlay_state
 from twinbore.lab.scenario import VPC_HOST_ADDRESS, Scenario
-from twinbore.lab.service import Service, twinbore
+from twinbore.lab.service import twinbore
 from twinbore.lab.steps import cloud, device
-from twinbore.lab.topology import LAN_PREFIX, gateway_lab
+from twinbore.lab.topology import LAN_PREFIX
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
@@ -42,25 +38,15 @@ def verb(s: Scenario, *arguments: str, text: str | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def scenario() -> Iterator[Scenario]:
-    with tempfile.TemporaryDirectory(prefix="tb") as directory, gateway_lab(f"ext{os.getpid():x}") as lab:
-        work = Path(directory)
-        gateway = lab.name("gateway")
-        service = Service(work, work / "state", gateway)
-        lab.undo_with(service.down_command)
-        service.start()
-        before = underlay_state(gateway)
-        made = Scenario(lab, service, Boto3Client(service, lambda _: None), Faults(lab.name("internet")), work, before)
-        try:
-            for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
-                step(made)
-            assert PASSWORD not in verb(made, "password", made.ids.vpn_connection, text=f"{PASSWORD}\n")
-            device.configure_router(made)
-            device.wait_for_tunnels(made)
-            yield made
-            made.customer("down")
-            service.down()
-        finally:
-            service.stop()
+    with gateway_host("ext") as made:
+        for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
+            step(made)
+        assert PASSWORD not in verb(made, "password", made.ids.vpn_connection, text=f"{PASSWORD}\n")
+        device.configure_router(made)
+        device.wait_for_tunnels(made)
+        yield made
+        made.customer("down")
+        made.service.down()
 
 
 def both_up(s: Scenario) -> bool:

@@ -10,23 +10,21 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.namespace.gateway_host import gateway_host
 from twinbore.lab import namespaces
-from twinbore.lab.clients import Boto3Client
-from twinbore.lab.faults import Faults
 from twinbore.lab.namespaces import inside, run
 from twinbore.lab.probe import Probe
 from twinbore.lab.residue import underlay_state
 from twinbore.lab.scenario import VPC_HOST_ADDRESS, Scenario
-from twinbore.lab.service import Service, twinbore
+from twinbore.lab.service import twinbore
 from twinbore.lab.steps import cloud, device
-from twinbore.lab.topology import LAN_ADDRESS, gateway_lab
+from twinbore.lab.topology import LAN_ADDRESS
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
@@ -40,28 +38,19 @@ RECOVERY_SECONDS = 90.0
 @pytest.fixture(scope="module")
 def scenario() -> Iterator[Scenario]:
     """Both tunnels UP, a host plugged in, 192.168.10.0/24 propagated."""
-    with tempfile.TemporaryDirectory(prefix="tb") as directory, gateway_lab(f"prom{os.getpid():x}") as lab:
-        work = Path(directory)
-        gateway = lab.name("gateway")
-        before = underlay_state(gateway)
-        service = Service(work, work / "state", gateway)
-        lab.undo_with(service.down_command)
-        service.start()
-        made = Scenario(lab, service, Boto3Client(service, lambda _: None), Faults(lab.name("internet")), work, before)
-        try:
-            for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
-                step(made)
-            device.configure_router(made)
-            device.wait_for_tunnels(made)
-            yield made
-            made.customer("down")
-            service.down()
-            assert underlay_state(gateway) == before, "twinbore down leaves the gateway host as it was"
-            assert not namespaces.exists(made.ids.vpc)
-            assert not namespaces.exists(made.ids.vpn_gateway)
-            assert _processes_of(service.state) == []
-        finally:
-            service.stop()
+    with gateway_host("prom") as made:
+        for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation, cloud.make_connection):
+            step(made)
+        device.configure_router(made)
+        device.wait_for_tunnels(made)
+        yield made
+        made.customer("down")
+        made.service.down()
+        after = underlay_state(made.lab.name("gateway"))
+        assert after == made.underlay_before, "twinbore down leaves the gateway host as it was"
+        assert not namespaces.exists(made.ids.vpc)
+        assert not namespaces.exists(made.ids.vpn_gateway)
+        assert _processes_of(made.service.state) == []
 
 
 def both_up(s: Scenario) -> bool:

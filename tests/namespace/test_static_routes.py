@@ -9,22 +9,17 @@ tunnel's own (DPDTimeoutSeconds, here the least that AWS allows); with IKEv2 it 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from twinbore.lab.clients import Boto3Client
-from twinbore.lab.faults import Faults
+from tests.namespace.gateway_host import gateway_host
 from twinbore.lab.probe import Probe
-from twinbore.lab.residue import underlay_state
 from twinbore.lab.scenario import VPC_CIDR, VPC_HOST_ADDRESS, Scenario
-from twinbore.lab.service import Service
 from twinbore.lab.steps import cloud, device
-from twinbore.lab.topology import LAN_ADDRESS, LAN_PREFIX, gateway_lab
+from twinbore.lab.topology import LAN_ADDRESS, LAN_PREFIX
 from twinbore.model.options import LIMITS
 
 pytestmark = [
@@ -41,31 +36,21 @@ GENEROUS_SECONDS = 90.0
 @pytest.fixture(scope="module")
 def scenario() -> Iterator[Scenario]:
     """A static connection that is available, a host plugged in, propagation on; the customer is not there yet."""
-    with tempfile.TemporaryDirectory(prefix="tb") as directory, gateway_lab(f"stat{os.getpid():x}") as lab:
-        work = Path(directory)
-        gateway = lab.name("gateway")
-        service = Service(work, work / "state", gateway)
-        lab.undo_with(service.down_command)
-        service.start()
-        before = underlay_state(gateway)
-        made = Scenario(lab, service, Boto3Client(service, lambda _: None), Faults(lab.name("internet")), work, before)
-        try:
-            for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation):
-                step(made)
-            connection = made.ec2.call(
-                "CreateVpnConnection",
-                Type="ipsec.1",
-                CustomerGatewayId=made.ids.customer_gateway,
-                VpnGatewayId=made.ids.vpn_gateway,
-                Options={"StaticRoutesOnly": True, "TunnelOptions": [{"DPDTimeoutSeconds": DPD_SECONDS}] * 2},
-            )["VpnConnection"]
-            made.ids.vpn_connection = connection["VpnConnectionId"]
-            within(made, "the connection is available", lambda: made.connection()["State"] == "available")
-            yield made
-            made.customer("down")
-            service.down()
-        finally:
-            service.stop()
+    with gateway_host("stat") as made:
+        for step in (cloud.make_vpc, cloud.make_gateways, cloud.enable_propagation):
+            step(made)
+        connection = made.ec2.call(
+            "CreateVpnConnection",
+            Type="ipsec.1",
+            CustomerGatewayId=made.ids.customer_gateway,
+            VpnGatewayId=made.ids.vpn_gateway,
+            Options={"StaticRoutesOnly": True, "TunnelOptions": [{"DPDTimeoutSeconds": DPD_SECONDS}] * 2},
+        )["VpnConnection"]
+        made.ids.vpn_connection = connection["VpnConnectionId"]
+        within(made, "the connection is available", lambda: made.connection()["State"] == "available")
+        yield made
+        made.customer("down")
+        made.service.down()
 
 
 def within(s: Scenario, what: str, attempt: Any) -> float:
