@@ -18,12 +18,11 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from typing import Final
 
 from bench.api_client import Timing
-from bench.api_servers import MOTO_NAME, OURS, moto_program, moto_server, twinbore_server
-from bench.api_side import CREATE, CREATE_CUSTOMER, DELETE, REPEATS, Side, by, describe_all, describe_one
+from bench.api_servers import MOTO_NAME, OURS, moto_program
+from bench.api_side import CREATE, CREATE_CUSTOMER, DELETE, REPEATS, Side, both_sides, by, describe_all, describe_one
 from bench.measure import Figure, Figures, Settings, add_ratio, figure, say
 
 FEW: Final = 200
@@ -39,11 +38,8 @@ def run(settings: Settings) -> list[Figure]:
     samples: Samples = defaultdict(list)
     for number in range(settings.rounds):
         say(f"round {number + 1}/{settings.rounds} ...")
-        with ExitStack() as stack:
-            servers = [stack.enter_context(twinbore_server())]
-            if program is not None:
-                servers.insert(0, stack.enter_context(moto_server(program)))
-            _round([Side(server) for server in servers], samples)
+        with both_sides(program) as sides:
+            _round(sides, samples)
         samples[DISK, "ms"] += _synced_appends()
     figures: Figures = {name: figure(name, unit, values) for (name, unit), values in samples.items()}
     for name in [name.removeprefix(f"{OURS}, ") for name in figures if name.endswith(", rate")]:

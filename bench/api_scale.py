@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from bench.api_servers import MOTO_NAME, OURS, moto_program, moto_server, twinbore_server
-from bench.api_side import CREATE, Side, describe_one
+from bench.api_servers import MOTO_NAME, OURS, moto_program
+from bench.api_side import CREATE, Side, both_sides, describe_one
 from bench.measure import Figure, Figures, Settings, add_ratio, figure, say
 
 COUNTS: Final = (10, 100, 1000, 10_000)
@@ -54,11 +53,7 @@ def run(settings: Settings) -> list[Figure]:
     samples: Samples = defaultdict(list)
     for number in range(settings.rounds):
         say(f"round {number + 1}/{settings.rounds} ...")
-        with ExitStack() as stack:
-            servers = [stack.enter_context(twinbore_server())]
-            if program is not None:
-                servers.insert(0, stack.enter_context(moto_server(program)))
-            sides = [Side(server) for server in servers]
+        with both_sides(program) as sides:
             _climb(sides, samples)
         for side in sides:
             each = [samples[f"{side.server.name}, {describe_each(count, 'first')}", "µs"][-1] for count in COUNTS]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -16,6 +18,7 @@ from botocore.config import Config
 
 from bench import cpu
 from bench.api_client import Server, Timing, run
+from bench.api_servers import moto_server, twinbore_server
 from bench.measure import NotReached, seconds_until
 from twinbore.lab.service import REGION
 
@@ -46,6 +49,16 @@ def describe_all(count: int) -> str:
 def by(clients: int) -> str:
     """How a figure says how many clients there are."""
     return "1 client" if clients == 1 else f"{clients} clients"
+
+
+@contextmanager
+def both_sides(moto: Path | None) -> Iterator[list[Side]]:
+    """moto's server, where there is a program, and Twinbore's, both begun anew."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(twinbore_server())]
+        if moto is not None:
+            servers.insert(0, stack.enter_context(moto_server(moto)))
+        yield [Side(server) for server in servers]
 
 
 class Side:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,15 +17,6 @@ from twinbore.store.schema import TABLES
 from twinbore.store.secrets import SecretBox, SecretError
 
 GATEWAY = r.VpnGateway("vgw-1", sample.ACCOUNT, "pending", "ipsec.1", 64512, 1, None, sample.NOW)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = worldstore.database(tmp_path)
-    with opened.write() as tx:
-        tx.insert(r.Account(sample.ACCOUNT, sample.NOW))
-    yield opened
-    opened.close()
 
 
 def revision(database: Database) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +20,6 @@ from twinbore.store.statements import VALUES_AT_ONCE, TableStatements, batched, 
 CUSTOMER = r.CustomerGateway(
     "cgw-0", sample.ACCOUNT, "available", "ipsec.1", 65000, "192.0.2.1", None, None, sample.NOW
 )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = worldstore.database(tmp_path)
-    with opened.write() as tx:
-        tx.insert(r.Account(sample.ACCOUNT, sample.NOW))
-    yield opened
-    opened.close()
 
 
 def customers(count: int) -> list[r.CustomerGateway]:
