@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.contract.conftest import Service, now
 from twinbore.api.access_keys import create_account, create_key, find_account
-from twinbore.cli.up import SystemRandomness
+from twinbore.cli.system import SystemRandomness
 
 
 def statement(effect: str, actions: str | list[str], resources: str | list[str] = "*") -> dict[str, Any]:

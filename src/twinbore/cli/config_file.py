@@ -1,5 +1,4 @@
-"""The configuration file: TOML with the names of `Settings`, and the tables `[quotas]` and
-`[throttling]`.
+"""The configuration file: TOML with the names of `Settings`, and tables `[quotas]` and `[throttling]`.
 
     region = "eu-central-1"
     outside_pool_a = ["203.0.113.10", "203.0.113.16/29"]

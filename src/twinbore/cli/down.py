@@ -17,8 +17,8 @@ import click
 from twinbore.agent.engines import ORDER
 from twinbore.cli import config_file
 from twinbore.cli.assembly import build_engines
+from twinbore.cli.installation import locked
 from twinbore.cli.paths import Paths
-from twinbore.cli.up import locked
 from twinbore.model.observed import Changes
 from twinbore.model.settings import Settings
 

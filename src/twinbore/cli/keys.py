@@ -21,9 +21,9 @@ from rich.table import Table
 from twinbore.api import access_keys
 from twinbore.api.access_keys import AccessKeyError
 from twinbore.api.accounts import KEPT_SECONDS
-from twinbore.cli.installation import open_database
+from twinbore.cli.installation import is_running, open_database
 from twinbore.cli.paths import Paths
-from twinbore.cli.up import SystemRandomness, locked, now
+from twinbore.cli.system import SystemRandomness, now
 from twinbore.model.permissions import MAX_POLICY, PolicyError
 from twinbore.model.resources import AccessKey, Account
 from twinbore.store.database import StoreError, Transaction
@@ -111,18 +111,10 @@ def show_accounts(paths: Paths, as_json: bool) -> int:
 def _end(paths: Paths, change: Callable[[Transaction], AccessKey], done: str) -> int:
     with _writing(paths) as tx:
         change(tx)
-    if _runs(paths):
+    if is_running(paths):
         time.sleep(KEPT_SECONDS)
     click.echo(done)
     return 0
-
-
-def _runs(paths: Paths) -> bool:
-    try:
-        with locked(paths):
-            return False
-    except click.ClickException:
-        return True
 
 
 @contextmanager

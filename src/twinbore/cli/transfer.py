@@ -7,7 +7,6 @@ second, or by the next start. The file is closed to others, and an existing one 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -19,9 +18,9 @@ from twinbore.api.operation import Call
 from twinbore.api.transfer import Document, TransferError, decode, encode, export
 from twinbore.api.transfer_in import import_connection
 from twinbore.cli import config_file
-from twinbore.cli.installation import open_database
+from twinbore.cli.installation import is_running, open_database
 from twinbore.cli.paths import Paths
-from twinbore.cli.up import SystemRandomness, now
+from twinbore.cli.system import SystemRandomness, now
 from twinbore.model import resources as r
 from twinbore.model.permissions import ADMINISTRATOR
 from twinbore.store.database import StoreError, Transaction
@@ -71,7 +70,7 @@ def read_in(paths: Paths, source: Path, vpn_gateway: str | None, account: str | 
     except (ApiError, TransferError, StoreError) as error:
         raise click.ClickException(f"nothing was imported: {error}") from error
     click.echo(f"{_source(document)} is {made} here, at {' and '.join(addresses)}, with the same keys and inside CIDRs")
-    if not _serves(paths):
+    if not is_running(paths):
         click.echo(f"no service runs for {paths.state}: twinbore up --state {paths.state} brings the connection up")
     return 0
 
@@ -105,13 +104,3 @@ def _account(tx: Transaction, wanted: str | None) -> str:
     if len(accounts) != 1:
         raise TransferError(f"say into which account with --account; there: {there}")
     return accounts[0]
-
-
-def _serves(paths: Paths) -> bool:
-    """Whether an agent listens on the installation's socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(paths.admin_socket))
-        except OSError:
-            return False
-    return True

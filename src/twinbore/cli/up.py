@@ -8,19 +8,14 @@ cause, the data plane runs on.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import resource
-import secrets
 import signal
-import string
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -34,39 +29,19 @@ from twinbore.api.accounts import CredentialsError, ensure_credentials
 from twinbore.api.app import create_app
 from twinbore.cli import config_file
 from twinbore.cli.assembly import build_engines
+from twinbore.cli.installation import locked, prepare_database
 from twinbore.cli.paths import Paths
+from twinbore.cli.system import SystemRandomness, now
 from twinbore.cli.tls import Certificate
 from twinbore.engines.base import EngineError
 from twinbore.model.settings import Settings
 from twinbore.observe import logs
-from twinbore.store import migrate
-from twinbore.store.database import Database, connect, sqlite_url
-from twinbore.store.secrets import MasterKeyError, SecretBox, load_master_key
+from twinbore.store.database import Database
+from twinbore.store.secrets import MasterKeyError
 
 SWITCH_SECONDS = 0.0005
 """How long a thread that computes may go on while another waits: the agent's plan of a large host takes a second, and
 each request would wait for it as often as it asks the database."""
-
-_KEY_CHARACTERS = string.ascii_letters + string.digits + "._"
-"""64 of them: six bits of a random octet choose one, each as likely as another."""
-
-
-class SystemRandomness:
-    """Ids, keys and choices from the operating system's generator."""
-
-    def hex(self, digits: int) -> str:
-        return secrets.token_hex((digits + 1) // 2)[:digits]
-
-    def below(self, limit: int) -> int:
-        return secrets.randbelow(limit)
-
-    def key(self, length: int) -> str:
-        first = secrets.choice(_KEY_CHARACTERS.replace("0", ""))
-        return first + "".join(_KEY_CHARACTERS[octet & 63] for octet in secrets.token_bytes(length - 1))
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def run(
@@ -106,7 +81,7 @@ def run(
         paths.create()
         with locked(paths):
             config_file.save(settings, paths.settings)
-            database = open_database(paths)
+            database = prepare_database(paths)
             try:
                 asyncio.run(_serve(paths, settings, database, certificate))
             finally:
@@ -136,35 +111,6 @@ def _raise_file_limit() -> None:
     """A data-plane process costs a descriptor or two: take as many as the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-@contextmanager
-def locked(paths: Paths) -> Iterator[None]:
-    """Hold the installation's lock; raises `click.ClickException` when another process has it.
-
-    The lock file holds the owner's pid, for `twinbore down`.
-    """
-    with paths.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise click.ClickException(
-                f"twinbore up runs already for {paths.state} (pid {file.read().strip() or 'unknown'})"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-def open_database(paths: Paths) -> Database:
-    """The installation's database with its schema up to date; made at the first start."""
-    fresh = not paths.database.exists()
-    database = connect(sqlite_url(paths.database), SecretBox(load_master_key(paths.master_key, create=fresh)))
-    migrate.upgrade(database.engine)
-    paths.database.chmod(0o600)
-    return database
 
 
 async def _serve(paths: Paths, settings: Settings, database: Database, certificate: Certificate | None) -> None:

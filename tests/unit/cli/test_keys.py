@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.unit.sample import NOW
 from tests.unit.seeded import SeededRandomness
 from twinbore.api.accounts import KeyRing, ensure_credentials
 from twinbore.cli import config_file, keys
+from twinbore.cli.installation import locked
 from twinbore.cli.main import main
 from twinbore.cli.paths import Paths
 from twinbore.model.permissions import ADMINISTRATOR, Verdict
@@ -136,7 +136,7 @@ def test_a_service_that_runs_has_forgotten_the_key_before_the_command_returns(
     monkeypatch.setattr("twinbore.cli.keys.time.sleep", slept.append)
     invoke(installed, "key", "disable", key)
     assert slept == []
-    with keys.locked(installed):
+    with locked(installed):
         invoke(installed, "key", "delete", key)
     assert slept == [keys.KEPT_SECONDS]
 
@@ -158,7 +158,6 @@ def test_accounts(installed: Paths) -> None:
         assert words in result.output
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="files of the state directory are root's")
 def test_nothing_installed_says_so(tmp_path: Path) -> None:
     result = invoke(Paths(tmp_path / "none"), "key", "list")
     assert result.exit_code == 1
