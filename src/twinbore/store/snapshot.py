@@ -14,7 +14,8 @@ def load_snapshot(tx: Transaction) -> Snapshot:
     connections = tuple(c for c in tx.all(r.VpnConnection) if c.state != DELETED)
     living = {c.id for c in connections}
     tunnels = tuple(t for t in tx.all(r.VpnTunnel) if t.connection_id in living)
-    keys = tx.secrets([t.id for t in tunnels], "pre_shared_key")
+    tunnel_ids = [t.id for t in tunnels]
+    keys = tx.secrets(tunnel_ids, "pre_shared_key")
     options: dict[str, dict[str, str]] = {}
     for tag in tx.all(r.Tag):
         if tag.key.startswith(extensions.PREFIX):
@@ -39,6 +40,6 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         telemetry=tuple(tx.all(r.TunnelTelemetry)),
         gateway_routes=tuple(tx.all(r.GatewayRoute)),
         pre_shared_keys={t.id: keys.get(t.id, "") for t in tunnels},
-        bgp_passwords=tx.secrets([t.id for t in tunnels], bgp_password.FIELD),
+        bgp_passwords=tx.secrets(tunnel_ids, bgp_password.FIELD),
         extensions=options,
     )

@@ -138,7 +138,7 @@ class ConnectionReader:
 
     @cached_property
     def _identities(self) -> dict[str, dict[str, str]]:
-        tags = self._call.tx.all(r.Tag, account_id=self._call.account_id, key=IDENTITY_KEY)
+        tags = self._call.tx.all(r.Tag, resource_id=list(self._customer_gateways), key=IDENTITY_KEY)
         return {tag.resource_id: {tag.key: tag.value} for tag in tags}
 
     @cached_property
