@@ -9,7 +9,7 @@ import pytest
 from tests.contract.conftest import Service, now
 from tests.contract.vpn import connect, connection, customer_gateway, described, refused, vpn_gateway
 from twinbore.api.accounts import SECRET_FIELD
-from twinbore.devices.catalogue import DEVICE_TYPES
+from twinbore.devices.catalogue import device_types
 from twinbore.model.resources import AccessKey
 
 GENERIC = "9005b6c1"
@@ -26,13 +26,13 @@ def test_every_device_type_is_listed(ec2: Any) -> None:
     assert [
         (t["VpnConnectionDeviceTypeId"], t["Vendor"], t["Platform"], t["Software"])
         for t in answer["VpnConnectionDeviceTypes"]
-    ] == [(d.id, d.vendor, d.platform, d.software) for d in DEVICE_TYPES]
+    ] == [(d.id, d.vendor, d.platform, d.software) for d in device_types()]
     assert "NextToken" not in answer
 
 
 def test_a_page_as_large_as_aws_allows_has_them_all(ec2: Any) -> None:
     answer = ec2.get_vpn_connection_device_types(MaxResults=200)
-    assert len(answer["VpnConnectionDeviceTypes"]) == len(DEVICE_TYPES)
+    assert len(answer["VpnConnectionDeviceTypes"]) == len(device_types())
 
 
 def test_bad_pages_are_refused(service: Service, ec2: Any) -> None:
@@ -42,7 +42,7 @@ def test_bad_pages_are_refused(service: Service, ec2: Any) -> None:
         ec2.get_vpn_connection_device_types(NextToken="nonsense")
 
 
-@pytest.mark.parametrize("device", [d.id for d in DEVICE_TYPES])
+@pytest.mark.parametrize("device", [d.id for d in device_types()])
 def test_a_sample_has_the_connections_own_values(service: Service, ec2: Any, device: str) -> None:
     identifier = connection(service, ec2)
     text = sample(ec2, identifier, VpnConnectionDeviceTypeId=device)
@@ -69,10 +69,12 @@ def test_the_default_ike_version_is_ikev2_where_permitted(service: Service, ec2:
         sample(ec2, only_ikev1, InternetKeyExchangeVersion="ikev2")
 
 
-def test_the_default_sample_type_is_compatibility(service: Service, ec2: Any) -> None:
+def test_without_a_sample_type_the_suite_is_the_strongest(service: Service, ec2: Any) -> None:
     identifier = connection(service, ec2)
-    assert sample(ec2, identifier) == sample(ec2, identifier, SampleType="compatibility")
-    assert sample(ec2, identifier) != sample(ec2, identifier, SampleType="recommended")
+    text = sample(ec2, identifier)
+    assert "AES256-GCM-16" in text
+    assert "SHA1" not in text
+    assert "SHA1" in sample(ec2, identifier, SampleType="compatibility")
 
 
 @pytest.mark.parametrize(

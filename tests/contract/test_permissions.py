@@ -194,17 +194,15 @@ def test_a_disabled_key(service: Service) -> None:
 def views(client: Any, connection_id: str) -> dict[str, str]:
     """Every text in which the API shows a connection's keys to somebody."""
     described = vpn.described(client, connection_id)
-    device = client.get_vpn_connection_device_types()["VpnConnectionDeviceTypes"]
     texts = {
         "options": str([tunnel["PreSharedKey"] for tunnel in described["Options"]["TunnelOptions"]]),
         "xml": described["CustomerGatewayConfiguration"],
     }
-    for kind in device:
-        texts[kind["Platform"]] = client.get_vpn_connection_device_sample_configuration(
-            VpnConnectionId=connection_id,
-            VpnConnectionDeviceTypeId=kind["VpnConnectionDeviceTypeId"],
-            InternetKeyExchangeVersion="ikev2",
-        )["VpnConnectionDeviceSampleConfiguration"]
+    for device in device_types():
+        if "bgp" in device.routing and not device.needs:
+            texts[device.id] = client.get_vpn_connection_device_sample_configuration(
+                VpnConnectionId=connection_id, VpnConnectionDeviceTypeId=device.id
+            )["VpnConnectionDeviceSampleConfiguration"]
     return texts
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.namespace.gateway_standin import VPC_ADDRESS, StandIn
-from tests.unit.devices.samples import connection_view
-from twinbore.devices.render import sample_configuration
+from tests.unit.devices.samples import NOW, connection_view
+from twinbore.devices.render import device_configuration
 from twinbore.devices.view import ConnectionView
 from twinbore.lab import namespaces
 from twinbore.lab.capture import Capture
@@ -30,8 +30,8 @@ from twinbore.model.desired import Bfd
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
 USER_SPACE_ESP = "d3925bf6"
-IKE = "aes256gcm16-prfsha384-ecp384,aes256-sha384-ecp521,aes128-sha256-modp2048"
-ESP = "aes256gcm16-ecp521-ecp384,aes128-sha256-modp2048"
+IKE = "aes256gcm16-prfsha512-ecp384,aes256-sha512-ecp384"
+ESP = "aes256gcm16-ecp384"
 
 
 def eventually(condition: Callable[[], bool], seconds: float, what: str) -> float:
@@ -90,7 +90,7 @@ def running_site(home: Path, view: ConnectionView, prefix: str, ike_version: str
     with bare_lab(prefix) as lab:
         first, second = (StandIn(lab, view, index, IKE, ESP, home) for index in (1, 2))
         script = home / "customer.sh"
-        script.write_text(sample_configuration(view, USER_SPACE_ESP, ike_version, "compatibility"))
+        script.write_text(device_configuration(view, USER_SPACE_ESP, ike_version, now=NOW))
         yield Site(lab, Faults(lab.name("internet")), (first, second), script, Path("/run") / prefix)
     first.stop()
     second.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from twinbore import __version__
-from twinbore.cli import access
+from twinbore.cli import access, device_verbs
 from twinbore.cli.options import state as _state
 from twinbore.cli.paths import Paths
 
@@ -21,6 +21,7 @@ def main() -> None:
 
 main.add_command(access.key)
 main.add_command(access.account)
+main.add_command(device_verbs.device)
 
 
 @main.command()

@@ -6,7 +6,6 @@ second, or by the next start. The file is closed to others, and an existing one 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from twinbore.api.transfer_in import import_connection
 from twinbore.cli import config_file
 from twinbore.cli.installation import is_running, open_database
 from twinbore.cli.paths import Paths
+from twinbore.cli.private_file import write_new
 from twinbore.cli.system import SystemRandomness, now
 from twinbore.model import resources as r
 from twinbore.model.permissions import ADMINISTRATOR
@@ -42,12 +42,7 @@ def write_out(paths: Paths, connection: str, output: Path | None) -> int:
     if output is None:
         sys.stdout.buffer.write(text)
         return 0
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+    write_new(output, text)
     click.echo(f"{connection} is in {output}, with its keys in clear text: whoever has the file can be the gateway")
     return 0
 

@@ -1,10 +1,12 @@
-"""Why a sample configuration cannot be made. The API gives each its error code."""
+"""Why a configuration cannot be made. The API gives each its error code."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SampleConfigurationError(Exception):
-    """A sample configuration that cannot be made; the message says why and what to ask for instead."""
+    """A configuration that cannot be made; the message says why and what to ask for instead."""
 
 
 class UnknownDeviceType(SampleConfigurationError):
@@ -17,3 +19,12 @@ class IkeVersionNotOffered(SampleConfigurationError):
 
 class SampleTypeNotOffered(SampleConfigurationError):
     """The sample type is unknown, or not to be had with this IKE version."""
+
+
+class DeviceCannot(SampleConfigurationError):
+    """The device cannot do what the connection asks for. `changes` are all that would have to be changed, in words."""
+
+    def __init__(self, device: str, changes: Sequence[str]) -> None:
+        self.device = device
+        self.changes = tuple(changes)
+        super().__init__(f"{device} cannot do what this connection asks for. Change: " + "; ".join(self.changes))

@@ -1,133 +1,153 @@
-"""Sample configurations: a device type's template over a connection.
+"""Configurations for customer gateway devices: a device type's template over the customer's side of a connection.
 
-* `compatibility` offers all that the connection's tunnels allow; `recommended` the strongest of each kind, and IKEv2
-  only, as in the EC2 API.
-* Templates decide layout and syntax of one platform; what they show is computed here, once for all platforms. A
-  variable that a template misspells is an error (StrictUndefined), never an empty line in a router's configuration.
+Templates decide layout and syntax of one platform; what they show is computed once for all (`side`). In a template:
+
+* `side`, `device`: the model (`CustomerSide`) and the type (`DeviceType`);
+* `t(key, field=…)`: a sentence in the user's language (`words`);
+* `note(key, field=…, indent=0)`: the same as comment lines in the device's syntax, `remark(text)` for a text as it is;
+* `header()`: the comment that opens every file: ids, time, what it is for, how to treat the keys;
+* the filters of the families' own words (`FILTERS`).
+
+A variable that a template misspells is an error (StrictUndefined), never an empty line in a router's configuration.
 
 References: EC2 API reference, GetVpnConnectionDeviceSampleConfiguration.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
-from typing import Final, Literal, get_args
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any, Final, Literal, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from twinbore.devices import strongswan
-from twinbore.devices.catalogue import DEVICE_TYPES, DeviceType, find
+from twinbore.devices.catalogue import DeviceType, device_types, find
+from twinbore.devices.comments import columns, comment
 from twinbore.devices.errors import IkeVersionNotOffered, SampleTypeNotOffered, UnknownDeviceType
-from twinbore.devices.offer import NothingToOffer, offered_options
-from twinbore.devices.view import ConnectionView, TunnelView
-from twinbore.model.addressing import inside_customer, inside_gateway
-from twinbore.model.mtu import IPV4_AND_TCP_HEADERS, tunnel_mtu
-from twinbore.model.options import DPD_INTERVAL_SECONDS, TunnelOptions
+from twinbore.devices.side import HOLD_SECONDS, KEEPALIVE_SECONDS, CustomerSide, customer_side
+from twinbore.devices.view import ConnectionView
+from twinbore.devices.words import words
+from twinbore.model.site import Site
 
 SampleType = Literal["compatibility", "recommended"]
 
-LIBIPSEC_MTU: Final = 1400
-"""MTU that strongSwan's kernel-libipsec gives its TUN device (TUN_DEFAULT_MTU)."""
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        return False
+    return True
 
 
-@dataclass(frozen=True, slots=True)
-class TunnelSample:
-    """What templates show of one tunnel. Times in seconds, sizes in bytes; `options` are those offered to the device.
-
-    `customer` and `gateway` are the inside addresses with length, `outside` is the gateway's outside address.
-    """
-
-    index: int
-    outside: str
-    customer: str
-    customer_ip: str
-    gateway_ip: str
-    pre_shared_key: str = field(repr=False)
-    bgp_password: str = field(repr=False)
-    options: TunnelOptions
-    ike_proposals: str
-    esp_proposals: str
-    mtu: int
-
-    @property
-    def mss(self) -> int:
-        return self.mtu - IPV4_AND_TCP_HEADERS
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "columns": columns,
+    "is_ipv4": _is_ipv4,
+    "strongswan_ike": strongswan.ike_proposal,
+    "strongswan_esp": strongswan.esp_proposal,
+}
 
 
-def sample_configuration(view: ConnectionView, device_type_id: str, ike_version: str, sample_type: SampleType) -> str:
-    """The text for the device, keys in clear.
+def device_configuration(
+    view: ConnectionView,
+    device_type_id: str,
+    ike_version: str,
+    sample_type: str | None = None,
+    *,
+    site: Site | None = None,
+    now: datetime,
+) -> str:
+    """The text for the device. `now` is the time that its header gives.
 
-    Raises `UnknownDeviceType`, `IkeVersionNotOffered` or `SampleTypeNotOffered`.
+    Raises `UnknownDeviceType`, `IkeVersionNotOffered`, `SampleTypeNotOffered` or `DeviceCannot`.
     """
     device = find(device_type_id)
     if device is None:
-        known = ", ".join(d.id for d in DEVICE_TYPES)
+        known = ", ".join(d.id for d in device_types())
         raise UnknownDeviceType(f"no device type has the id {device_type_id!r}; there are {known}")
+    site = site or Site()
+    return text_of(device_side(view, device, ike_version, sample_type, site=site, now=now), device, site.language)
+
+
+def device_side(
+    view: ConnectionView, device: DeviceType, ike_version: str, sample_type: str | None, *, site: Site, now: datetime
+) -> CustomerSide:
+    """The model behind the text. Raises `IkeVersionNotOffered`, `SampleTypeNotOffered` or `DeviceCannot`."""
     _check(view, device, ike_version, sample_type)
-    strongest = sample_type == "recommended"
-    return (
-        _environment()
-        .get_template(device.template)
-        .render(
-            view=view,
-            connection=view.connection,
-            device=device,
-            ike_version=ike_version,
-            sample_type=sample_type,
-            dpd_interval=DPD_INTERVAL_SECONDS,
-            libipsec_mtu=LIBIPSEC_MTU,
-            tunnels=[_tunnel(side, ike_version, strongest) for side in view.tunnels],
-        )
-    )
+    return customer_side(view, device, ike_version, sample_type, site=site, now=now)
 
 
-def _check(view: ConnectionView, device: DeviceType, ike_version: str, sample_type: str) -> None:
-    if sample_type not in get_args(SampleType):
+def text_of(side: CustomerSide, device: DeviceType, language: str) -> str:
+    """The device's template over the model."""
+    sentences = words(device.family, language)
+
+    def t(key: str, **fields: object) -> str:
+        return sentences[key].format(**fields)
+
+    def remark(text: str, indent: int = 0) -> str:
+        return comment(text, device.comment, indent)
+
+    def note(key: str, indent: int = 0, **fields: object) -> str:
+        return remark(t(key, **fields), indent)
+
+    def header() -> str:
+        return remark(_header(side, device, t))
+
+    return _environment().get_template(device.template).render(
+        side=side,
+        device=device,
+        language=language,
+        t=t,
+        note=note,
+        remark=remark,
+        header=header,
+        keepalive=KEEPALIVE_SECONDS,
+        hold=HOLD_SECONDS,
+    )  # fmt: skip
+
+
+def _header(side: CustomerSide, device: DeviceType, t: Callable[..., str]) -> str:
+    facts = {
+        "vpn_connection": side.connection_id,
+        "vpn_gateway": side.vpn_gateway_id or t("none"),
+        "customer_gateway": side.customer_gateway_id,
+        "device": device.name,
+        "ike_and_suite": f"{side.ike_version}, {t('suite_' + (side.sample_type or 'strongest'))}",
+        "generated": side.generated_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    }
+    lines = [t("title"), ""]
+    lines += [f"  {t(name)}: {value}" for name, value in facts.items()]
+    lines += ["", t(f"keys_{side.keys}", connection=side.connection_id), "", t("two_tunnels")]
+    return "\n".join(lines)
+
+
+def _check(view: ConnectionView, device: DeviceType, ike_version: str, sample_type: str | None) -> None:
+    if sample_type is not None and sample_type not in get_args(SampleType):
         raise SampleTypeNotOffered(f"sample type {sample_type!r} is not one of compatibility, recommended")
     if ike_version not in device.ike_versions:
-        raise IkeVersionNotOffered(
-            f"{device.vendor} {device.platform} speaks {', '.join(device.ike_versions)}, not {ike_version!r}"
-        )
+        raise IkeVersionNotOffered(f"{device.name} speaks {', '.join(device.ike_versions)}, not {ike_version!r}")
     if sample_type == "recommended" and ike_version == "ikev1":
         raise SampleTypeNotOffered("the recommended sample is for ikev2 only: ask for ikev2, or for compatibility")
-    for side in view.tunnels:
-        options = side.tunnel.options
+    for one in view.tunnels:
+        options = one.tunnel.options
         if ike_version not in options.ike_versions:
             raise IkeVersionNotOffered(
-                f"tunnel {side.tunnel.index} of {view.connection.id} allows {', '.join(options.ike_versions)} only"
+                f"tunnel {one.tunnel.index} of {view.connection.id} allows {', '.join(options.ike_versions)} only"
             )
-
-
-def _tunnel(side: TunnelView, ike_version: str, strongest: bool) -> TunnelSample:
-    tunnel = side.tunnel
-    customer = inside_customer(tunnel.inside_cidr)
-    try:
-        options = offered_options(tunnel.options, ike_version, strongest_only=strongest)
-    except NothingToOffer as error:
-        raise IkeVersionNotOffered(f"tunnel {tunnel.index}: {error}; ask for ikev2") from error
-    return TunnelSample(
-        index=tunnel.index,
-        outside=tunnel.outside_address,
-        customer=str(customer),
-        customer_ip=str(customer.ip),
-        gateway_ip=str(inside_gateway(tunnel.inside_cidr).ip),
-        pre_shared_key=side.pre_shared_key,
-        bgp_password=side.bgp_password,
-        options=options,
-        ike_proposals=strongswan.ike_proposals(options),
-        esp_proposals=strongswan.esp_proposals(options),
-        mtu=tunnel_mtu(options.phase2_encryption_algorithms, options.phase2_integrity_algorithms, encapsulated=True),
-    )
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("twinbore.devices", "templates"),
+    environment = Environment(
+        loader=PackageLoader("twinbore.devices", "families"),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - the output is a router's configuration, not a page
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters.update(FILTERS)
+    return environment

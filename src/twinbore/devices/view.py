@@ -26,7 +26,9 @@ class ConnectionView:
 
     `vpn_gateway_id` is None where the connection's target is not a virtual private gateway. `tunnels` are the two,
     the one with index 1 first. `bfd` is set where the connection's sessions run BFD. `customer_identity` is what the
-    router must call itself in IKE; None where it may choose.
+    router must call itself in IKE; None where it may choose. `cloud_prefixes` are the blocks of the VPC that the target
+    is attached to; `static_routes` the prefixes of CreateVpnConnectionRoute. Both are known only where a device's
+    configuration is made.
     """
 
     connection: VpnConnection
@@ -36,6 +38,8 @@ class ConnectionView:
     tunnels: tuple[TunnelView, TunnelView]
     bfd: Bfd | None
     customer_identity: str | None = None
+    cloud_prefixes: tuple[str, ...] = ()
+    static_routes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         order = [t.tunnel.index for t in self.tunnels]

@@ -15,6 +15,8 @@ Options of a customer gateway:
 * `twinbore:ike-identity`: how the router calls itself in IKE, where that is not its address. Without an address and a
   name, a router may call from anywhere: it is known by its identity and its pre-shared key.
 
+Options of both: `twinbore:device-…`, what a router's configuration depends on (see `site`).
+
 References: RFC 5880 (BFD: Desired Min TX Interval, Detect Mult), RFC 5881 (single hop); RFC 7296 section 3.5
 (identification: address, fully qualified domain name, RFC 822 address); RFC 1123 section 2.1 (host names).
 """
@@ -26,6 +28,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
+from twinbore.model import site
 from twinbore.model.desired import Bfd
 
 PREFIX: Final = "twinbore:"
@@ -110,8 +113,11 @@ def _is_identity(value: str) -> bool:
     return _is_address(value) or _is_name(value)
 
 
+_SITE_RULES: Final = {site.PREFIX + name: site.good(name) for name in site.OPTIONS}
 _RULES: Final[Mapping[str, Mapping[str, tuple[Callable[[str], bool], str]]]] = {
-    "vpn-connection": {BFD_KEY: (_is_bfd, BFD_RULE)} | dict.fromkeys(OUTSIDE_KEYS, (_is_address, OUTSIDE_RULE)),
-    "customer-gateway": {DNS_KEY: (_is_name, DNS_RULE), IDENTITY_KEY: (_is_identity, IDENTITY_RULE)},
+    "vpn-connection": {BFD_KEY: (_is_bfd, BFD_RULE)}
+    | dict.fromkeys(OUTSIDE_KEYS, (_is_address, OUTSIDE_RULE))
+    | _SITE_RULES,
+    "customer-gateway": {DNS_KEY: (_is_name, DNS_RULE), IDENTITY_KEY: (_is_identity, IDENTITY_RULE)} | _SITE_RULES,
 }
 """Resource type → option → what its value must be, as a test and in words."""

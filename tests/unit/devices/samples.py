@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from twinbore.devices.catalogue import DeviceType
 from twinbore.devices.view import ConnectionView, TunnelView
 from twinbore.model.desired import Bfd
 from twinbore.model.options import TunnelOptions
 from twinbore.model.resources import CustomerGateway, VpnConnection, VpnTunnel
 
+CLOUD = ("10.0.0.0/16",)
+LAN = "192.168.1.0/24"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KEYS = ("Key.of_tunnel1.AAAAAAAAAAAAAAAAA", "Key.of_tunnel2.BBBBBBBBBBBBBBBBB")
 
@@ -74,3 +77,11 @@ def connection_view(
         bfd=bfd,
         customer_identity=customer.ip_address,
     )
+
+
+def view_for(device: DeviceType, routing: str, options: TunnelOptions | None = None) -> ConnectionView:
+    """A connection whose cloud is 10.0.0.0/16; with static routing, 192.168.1.0/24 is behind the device."""
+    assert routing in device.routing
+    static = routing == "static"
+    view = connection_view(options=options, static=static)
+    return replace(view, cloud_prefixes=CLOUD, static_routes=(LAN,) if static else ())
