@@ -13,6 +13,7 @@ from tests.contract.keys import as_key, as_reader, statement
 from tests.contract.raw import get, presigned, signed
 from tests.contract.vpn import refused
 from twinbore.api.access_keys import delete_key, disable_key
+from twinbore.devices.catalogue import device_types
 
 KEYS = ("first.key_of_the.connection", "second.key_of_the.connection")
 

@@ -117,5 +117,14 @@ def render(  # noqa: PLR0917 - click passes options by name
     options = {name: value for name, value in given.items() if value is not None}
     sample_type = None if suite == "strongest" else suite
     sys.exit(
-        verb.render(Paths(state.absolute()), connection, device_type, ike, sample_type, options, output, check=check)
+        verb.render(
+            Paths(state.absolute()),
+            connection,
+            device_type,
+            options,
+            ike_version=ike,
+            sample_type=sample_type,
+            output=output,
+            check=check,
+        )
     )

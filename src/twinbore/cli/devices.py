@@ -76,11 +76,11 @@ def render(
     paths: Paths,
     connection_id: str,
     device_id: str,
+    options: Mapping[str, str],
+    *,
     ike_version: str | None,
     sample_type: str | None,
-    options: Mapping[str, str],
     output: Path | None,
-    *,
     check: bool,
 ) -> int:
     """Write the configuration; `options` are those of `site.OPTIONS` that were given, and win over tags."""
@@ -124,14 +124,12 @@ def _explain(device: DeviceType, side: CustomerSide) -> None:
     click.echo(f"{device.name} can do it: {side.ike_version}, {side.routing}")
     for tunnel in side.tunnels:
         one, two = tunnel.phase1, tunnel.phase2
-        click.echo(
-            f"  tunnel {tunnel.index} to {tunnel.outside}: phase 1 {one.encryption}, {one.integrity}, group {one.group}; "
-            f"phase 2 {two.encryption}, {'' if two.is_gcm else two.integrity + ', '}group {two.group}; MTU {tunnel.mtu}"
-        )
-    announced = ", ".join(map(str, side.local_prefixes)) or "nothing"
-    click.echo(
-        f"  to the cloud: {announced}; from the cloud: {', '.join(map(str, side.remote_prefixes)) or 'what it announces'}"
-    )
+        phase2 = f"{two.encryption}, {'' if two.is_gcm else two.integrity + ', '}group {two.group}"
+        click.echo(f"  tunnel {tunnel.index} to {tunnel.outside}, MTU {tunnel.mtu}")
+        click.echo(f"    phase 1 {one.encryption}, {one.integrity}, group {one.group}")
+        click.echo(f"    phase 2 {phase2}")
+    click.echo(f"  to the cloud: {', '.join(map(str, side.local_prefixes)) or 'nothing'}")
+    click.echo(f"  from the cloud: {', '.join(map(str, side.remote_prefixes)) or 'what it announces'}")
 
 
 def _find(device_id: str) -> DeviceType:

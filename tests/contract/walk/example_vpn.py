@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.contract.walk import example_changes
 from tests.contract.walk.filters import check_filters
-from tests.contract.walk.pages import check_one_page
+from tests.contract.walk.pages import check_pages
 from tests.contract.walk.walker import Walker
 from twinbore.model import resources as r
 
@@ -197,18 +197,17 @@ def _observed(w: Walker, connection: dict[str, Any]) -> None:
 
 
 def _devices(w: Walker, connection_id: str) -> None:
-    check_one_page(w, "GetVpnConnectionDeviceTypes", "VpnConnectionDeviceTypes")
-    types = w("GetVpnConnectionDeviceTypes")["VpnConnectionDeviceTypes"]
+    check_pages(w, "GetVpnConnectionDeviceTypes", "VpnConnectionDeviceTypes")
     operation = "GetVpnConnectionDeviceSampleConfiguration"
     texts = [
         w(
             operation,
             VpnConnectionId=connection_id,
-            VpnConnectionDeviceTypeId=device["VpnConnectionDeviceTypeId"],
+            VpnConnectionDeviceTypeId=device,
             InternetKeyExchangeVersion="ikev2",
             SampleType=sample,
         )["VpnConnectionDeviceSampleConfiguration"]
-        for device in types[:2]
+        for device in ("9005b6c1", "51cb26fd")
         for sample in ("compatibility", "recommended")
     ]
     assert len(set(texts)) == len(texts)

@@ -29,7 +29,6 @@ MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
         "VpnConcentratorId": NO_CONCENTRATORS,
     },
     "CustomerGateway": {"CertificateArn": CERTIFICATES},
-    "GetVpnConnectionDeviceTypesResult": {"NextToken": "a page holds all the types"},
     "GetVpnTunnelReplacementStatusResult": {"TransitGatewayId": TRANSIT_GATEWAYS},
     "ModifyVpnConnectionOptionsRequest": {
         "LocalIpv6NetworkCidr": IPV6,
