@@ -23,7 +23,7 @@ class Case:
         return f"{self.device.id}-{self.ike_version}-{self.routing}-{self.sample_type or 'strongest'}"
 
     def text(self, site: Site | None = None, *, bgp_password: str = "") -> str:
-        """The configuration, with 192.168.1.0/24 announced unless `site` says otherwise."""
+        """The configuration, with 192.168.10.0/24 announced unless `site` says otherwise."""
         view = view_for(self.device, self.routing)
         if bgp_password:
             view = replace(view, tunnels=(replace(view.tunnels[0], bgp_password=bgp_password), view.tunnels[1]))

@@ -12,7 +12,7 @@ from twinbore.model.options import TunnelOptions
 from twinbore.model.resources import CustomerGateway, VpnConnection, VpnTunnel
 
 CLOUD = ("10.0.0.0/16",)
-LAN = "192.168.1.0/24"
+LAN = "192.168.10.0/24"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KEYS = ("Key.of_tunnel1.AAAAAAAAAAAAAAAAA", "Key.of_tunnel2.BBBBBBBBBBBBBBBBB")
 
@@ -80,7 +80,7 @@ def connection_view(
 
 
 def view_for(device: DeviceType, routing: str, options: TunnelOptions | None = None) -> ConnectionView:
-    """A connection whose cloud is 10.0.0.0/16; with static routing, 192.168.1.0/24 is behind the device."""
+    """A connection whose cloud is 10.0.0.0/16; with static routing, 192.168.10.0/24 is behind the device."""
     assert routing in device.routing
     static = routing == "static"
     view = connection_view(options=options, static=static)

@@ -574,7 +574,7 @@ up() {
 # The prefixes that up was given, one a line; without any, those that the connection knows.
 read_prefixes() {
     if [ $# -eq 0 ]; then
-        printf '%s\n' 192.168.1.0/24
+        printf '%s\n' 192.168.10.0/24
     fi
     while [ $# -gt 0 ]; do
         [ "$1" = --announce ] && [ $# -ge 2 ] || fail "up takes --announce PREFIX, not '$1'"

@@ -1,0 +1,19 @@
+"""Interpreters of vendors' configuration syntax: text → `DeviceSettings`, or `Refused` as the device would refuse it.
+
+Each is written from the vendor's documentation, not from the templates, and shares no code or table with them. What an
+interpreter does not know it refuses: a command that no device was seen to take never passes for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.devices.interpreters import fortios
+from tests.devices.settings import DeviceSettings
+
+OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
+    "2b2c1a73": fortios.release("4.0"),
+    "9d9470de": fortios.release("5.4"),
+    "f0761c54": fortios.release("7.4"),
+}
+"""Device type → its interpreter."""
