@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.devices.interpreters import fortios
+from tests.devices.interpreters import fortios, ios
 from tests.devices.settings import DeviceSettings
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "2b2c1a73": fortios.release("4.0"),
     "9d9470de": fortios.release("5.4"),
     "f0761c54": fortios.release("7.4"),
+    "48548f98": ios.release("12.4"),
+    "b0adb196": ios.release("12.4"),
+    "7b754310": ios.release("17"),
+    "5c87e0b2": ios.release("17"),
 }
 """Device type → its interpreter."""
