@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.devices.interpreters import fortios, ios
+from tests.devices.interpreters import fortios, ios, junos
 from tests.devices.settings import DeviceSettings
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
@@ -19,5 +19,8 @@ OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "b0adb196": ios.release("12.4"),
     "7b754310": ios.release("17"),
     "5c87e0b2": ios.release("17"),
+    "8a961875": junos.release("11"),
+    "1361227b": junos.release("11"),
+    "b2d07a36": junos.release("21"),
 }
 """Device type → its interpreter."""
