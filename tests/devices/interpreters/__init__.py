@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.devices.interpreters import fortios, ios, junos
+from tests.devices.interpreters import fortios, ios, junos, panos, vyos
 from tests.devices.settings import DeviceSettings
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
@@ -22,5 +22,12 @@ OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "8a961875": junos.release("11"),
     "1361227b": junos.release("11"),
     "b2d07a36": junos.release("21"),
+    "754a6372": panos.release("4.1"),
+    "5fb390ba": panos.release("7.0"),
+    "e83c5a10": panos.release("10.1"),
+    "f1647754": vyos.release("vyatta"),
+    "0d9f6be4": vyos.release("edgeos"),
+    "3b64d1fc": vyos.release("vyos"),
+    "96ae2c07": vyos.release("vyos"),
 }
 """Device type → its interpreter."""

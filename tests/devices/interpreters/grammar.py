@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
 
 from tests.devices.settings import Refused
 
@@ -57,6 +58,35 @@ class Command:
     key: str
     pattern: str
     opens: str | None = None
+
+
+class Reader:
+    """Questions to flat statements, by key and by the names in them."""
+
+    def __init__(self, root: Statement) -> None:
+        self.root = root
+
+    def values(self, key: str, **where: str) -> list[str]:
+        """The values of all statements of a key with these names."""
+        return [s.values.get("value", "") for s in self.root.all(key) if where.items() <= s.values.items()]
+
+    def value(self, key: str, **where: str) -> str:
+        """The value of the only one. Raises `Refused` when it is missing or there twice."""
+        found = self.values(key, **where)
+        if len(found) != 1:
+            raise Refused(0, key, f"{len(found)} statements for {where}")
+        return found[0]
+
+    def maybe(self, key: str, **where: str) -> str | None:
+        """The value of the last one, or None."""
+        found = self.values(key, **where)
+        return found[-1] if found else None
+
+
+def other_host(interface: str) -> str:
+    """The other host of the /30 that an address, with length or without, is in."""
+    address = IPv4Interface(f"{interface.partition('/')[0]}/30")
+    return next(str(host) for host in address.network.hosts() if host != address.ip)
 
 
 Modes = Mapping[str, Sequence[Command]]

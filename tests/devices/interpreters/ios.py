@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from tests.devices.interpreters.grammar import IPV4, Command, Modes, Statement, read_modes
+from tests.devices.interpreters.grammar import IPV4, Command, Modes, Statement, other_host, read_modes
 from tests.devices.settings import INSIDE, Bgp, DeviceSettings, Neighbor, Proposal, Refused, StaticRoute, Tunnel
 
 GROUPS = {
@@ -245,18 +245,12 @@ def _tunnel(root: Statement, interface: Statement) -> Tunnel:
         ike_lifetime=lifetime,
         esp_lifetime=int(profile.one("lifetime")["value"]),
         inside=f"{address['address']}/{IPv4Network('0.0.0.0/' + address['mask']).prefixlen}",
-        remote_inside=_other(address["address"]),
+        remote_inside=other_host(address["address"]),
         local_id=identity.values.get("value", "192.0.2.2") if identity else None,
         dpd_interval=int(ike.one("keepalive")["value"]),
         mtu=int(interface.one("mtu")["value"]),
         mss=int(interface.one("mss")["value"]),
     )
-
-
-def _other(address: str) -> str:
-    """The other host of a /30."""
-    network = IPv4Network(f"{address}/30", strict=False)
-    return next(str(host) for host in network.hosts() if str(host) != address)
 
 
 def _ikev1_proposals(root: Statement) -> list[tuple[Proposal, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.devices.interpreters.grammar import IPV4, Statement, read_lines
+from tests.devices.interpreters.grammar import IPV4, Reader, Statement, other_host, read_lines
 from tests.devices.settings import INSIDE, Bgp, DeviceSettings, Neighbor, Proposal, Refused, StaticRoute, Tunnel
 
 NAME = r"(?P<name>[A-Za-z0-9_-]{1,63})"
@@ -153,33 +153,16 @@ def parse(text: str, rules: Release) -> Statement:
     return root
 
 
-class _Reader:
-    def __init__(self, root: Statement) -> None:
-        self._root = root
-
-    def value(self, key: str, **where: str) -> str:
-        """The value of the only statement of a key with these names."""
-        found = self.values(key, **where)
-        if len(found) != 1:
-            raise Refused(0, key, f"{len(found)} statements for {where}")
-        return found[0]
-
-    def values(self, key: str, **where: str) -> list[str]:
-        return [s.values.get("value", "") for s in self._root.all(key) if where.items() <= s.values.items()]
-
-    def maybe(self, key: str, **where: str) -> str | None:
-        found = self.values(key, **where)
-        return found[-1] if found else None
-
+class _Reader(Reader):
     def settings(self) -> DeviceSettings:
-        vpns = [(s["name"], s["unit"]) for s in self._root.all("bind")]
+        vpns = [(s["name"], s["unit"]) for s in self.root.all("bind")]
         tunnels = tuple(self._tunnel(name, unit) for name, unit in vpns)
-        zone_of = {s["unit"]: s["name"] for s in self._root.all("zone")}
+        zone_of = {s["unit"]: s["name"] for s in self.root.all("zone")}
         names: dict[str, list[str]] = {}
         for name, unit in vpns:
             names.setdefault(zone_of[unit], []).append(name)
         permitted = set()
-        for policy in self._root.all("permit"):
+        for policy in self.root.all("permit"):
             pair = {"from": policy["from"], "to": policy["to"], "name": policy["name"]}
             if set(self.values("match", **pair)) != {"source-address", "destination-address", "application"}:
                 raise Refused(policy.number, policy.line, "missing mandatory match")
@@ -188,12 +171,12 @@ class _Reader:
             }
         statics = tuple(
             StaticRoute(s["prefix"], next(n for n, unit in vpns if unit == s["unit"]), int(s["value"]))
-            for s in self._root.all("static")
+            for s in self.root.all("static")
         )
-        nat = any(s["value"] in names for s in self._root.all("nat to")) and bool(self._root.all("nat then"))
+        nat = any(s["value"] in names for s in self.root.all("nat to")) and bool(self.root.all("nat then"))
         return DeviceSettings(
             tunnels,
-            self._bgp(set(zone_of.values())) if self._root.all("asn") else None,
+            self._bgp(set(zone_of.values())) if self.root.all("asn") else None,
             statics,
             frozenset(permitted),
             nat,
@@ -244,7 +227,7 @@ class _Reader:
             ike_lifetime=int(self.value("ike lifetime", name=proposal)),
             esp_lifetime=int(self.value("esp lifetime", name=esp)),
             inside=address,
-            remote_inside=_other(address),
+            remote_inside=other_host(address),
             local_id=self.maybe("local id", name=gateway),
             remote_id=self.maybe("remote id", name=gateway),
             dpd_interval=interval,
@@ -259,7 +242,7 @@ class _Reader:
         announced: tuple[str, ...] = ()
         if not any("bgp" in self.values("zone protocols", name=zone) for zone in zones):
             raise Refused(0, "zone", "the tunnels' zone lets no BGP in")
-        for statement in self._root.all("neighbor"):
+        for statement in self.root.all("neighbor"):
             group, peer = statement["name"], statement["peer"]
             hold = int(self.value("hold", name=group))
             incoming, outgoing = (self.value(key, name=group, peer=peer) for key in ("import", "export"))
@@ -287,9 +270,3 @@ class _Reader:
                 )
             )
         return Bgp(int(self.value("asn")), tuple(neighbors), announced)
-
-
-def _other(interface: str) -> str:
-    head, last = interface.removesuffix("/30").rsplit(".", 1)
-    number = int(last)
-    return f"{head}.{number - 1 if number % 4 == 2 else number + 1}"
