@@ -32,7 +32,8 @@ class Tunnel:
     """One tunnel of the device. Times in seconds, sizes in bytes.
 
     `peer` is the gateway's outside address. `local_address`: the own one, None: what the interface has. `local_id` and
-    `remote_id`: IKE identities, None: the address. `encapsulate`: UDP encapsulation without a NAT as well. `starts`:
+    `remote_id`: IKE identities, None: the address. `standby`: raised only when the other tunnel has failed, as devices
+    do that tunnel by policy. `encapsulate`: UDP encapsulation without a NAT as well. `starts`:
     the device negotiates by itself. `inside` has a length, `remote_inside` is the gateway's inside address.
     """
 
@@ -57,6 +58,7 @@ class Tunnel:
     mss: int | None = None
     local_selector: str = ANY
     remote_selector: str = ANY
+    standby: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,22 @@ class DeviceSettings:
     static_routes: tuple[StaticRoute, ...] = ()
     permitted: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     source_nat: bool = False
+
+    @property
+    def active(self) -> tuple[Tunnel, ...]:
+        """The tunnels that are up at the same time."""
+        return tuple(tunnel for tunnel in self.tunnels if not tunnel.standby)
+
+    def failed_over(self) -> DeviceSettings:
+        """The same with each tunnel in the other's place, where one of them is a standby."""
+        first, second = self.tunnels
+        names = {first.name: second.name, second.name: first.name, INSIDE: INSIDE}
+        return replace(
+            self,
+            tunnels=(replace(first, standby=second.standby), replace(second, standby=first.standby)),
+            static_routes=tuple(replace(route, tunnel=names[route.tunnel]) for route in self.static_routes),
+            permitted=frozenset((names[source], names[target]) for source, target in self.permitted),
+        )
 
     def normalised(self) -> DeviceSettings:
         """The same with the tunnels called t1 and t2, so that devices that do the same are equal."""

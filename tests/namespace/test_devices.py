@@ -30,9 +30,12 @@ class Runs:
 
     def assert_works(self, settings: DeviceSettings) -> None:
         settings = settings.normalised()
-        if settings not in self._works:
-            assert_works(self._made, settings, announced={LAN_PREFIX}, preferred="t1")
-            self._works.add(settings)
+        if settings in self._works:
+            return
+        assert_works(self._made, settings, announced={LAN_PREFIX}, preferred="t1")
+        if len(settings.active) == 1:
+            assert_works(self._made, settings.failed_over(), announced=set(), preferred="t2")
+        self._works.add(settings)
 
 
 @pytest.fixture(scope="module")

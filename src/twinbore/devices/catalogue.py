@@ -41,7 +41,9 @@ class DeviceType:
     (fields and values for a device that has a user interface only) or `data`. `mode`: `route` where the device
     routes into a tunnel interface, `policy` where it tunnels what matches a policy. `routing`: `bgp`, `static`.
     `outside_interface`, `inside_interface`: names on such a device as it is sold. `name_length`: of a tunnel's name,
-    in characters. `bfd`, `bgp_password`: whether its BGP can do that. `needs`: keys of `NEEDS`. `suffix`: of a file
+    in characters. `bfd`, `bgp_password`: whether its BGP can do that. `local_preference`: whether it can prefer what
+    comes in over one of the tunnels; without, the gateway's MED decides, for tunnel 1. `one_group`: phase 2 has phase
+    1's key exchange group. `needs`: keys of `NEEDS`. `suffix`: of a file
     with the output. `source`: where the syntax is documented. `facts`: more of the family's own, for its templates.
     """
 
@@ -63,6 +65,8 @@ class DeviceType:
     name_length: int = 31
     bfd: bool = False
     bgp_password: bool = True
+    local_preference: bool = True
+    one_group: bool = False
     needs: tuple[str, ...] = ()
     suffix: str = ".txt"
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)

@@ -16,11 +16,12 @@ References: RFC 4271 sections 5.1.4 and 5.1.5 (MULTI_EXIT_DISC, LOCAL_PREF); RFC
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Final
 
+from twinbore.devices.capabilities import Algorithms
 from twinbore.devices.catalogue import NEEDS, DeviceType
 from twinbore.devices.errors import DeviceCannot
 from twinbore.devices.offer import NothingInCommon, Offer, Suite, offer
@@ -28,6 +29,7 @@ from twinbore.devices.view import ConnectionView, TunnelView
 from twinbore.model.addressing import inside_customer, inside_gateway
 from twinbore.model.desired import Bfd
 from twinbore.model.mtu import IPV4_AND_TCP_HEADERS, tunnel_mtu
+from twinbore.model.options import TunnelOptions
 from twinbore.model.site import DEFAULT_ROUTE, Site
 
 ANY: Final = "0.0.0.0/0"
@@ -134,12 +136,11 @@ def customer_side(
     view: ConnectionView, device: DeviceType, ike_version: str, sample_type: str | None, *, site: Site, now: datetime
 ) -> CustomerSide:
     """The model for one connection and device. `now` is what the header says. Raises `DeviceCannot`."""
-    changes = _beyond(view, device)
+    changes = _beyond(view, device, site)
     offers: list[Offer] = []
-    can = (device.capabilities[1, ike_version], device.capabilities[2, ike_version])
     for one in view.tunnels:
         try:
-            offers.append(offer(one.tunnel.options, can, sample_type))
+            offers.append(offer(one.tunnel.options, _can(device, ike_version, one.tunnel.options), sample_type))
         except NothingInCommon as error:
             changes += [f"tunnel {one.tunnel.index}: {change}" for change in error.changes]
     local, remote = _local_prefixes(view, site), _remote_prefixes(view)
@@ -178,12 +179,26 @@ def customer_side(
     )
 
 
+def _can(device: DeviceType, ike_version: str, options: TunnelOptions) -> tuple[Algorithms, Algorithms]:
+    """What the device can do in phase 1 and 2, for a tunnel with these options."""
+    phase1, phase2 = (device.capabilities[phase, ike_version] for phase in (1, 2))
+    if not device.one_group:
+        return phase1, phase2
+    groups = phase1.groups & phase2.groups
+    common = groups & {*options.phase1_dh_group_numbers} & {*options.phase2_dh_group_numbers}
+    if not common:  # so that the refusal names the groups that would do
+        return replace(phase1, groups=groups & {*options.phase2_dh_group_numbers} or groups), replace(
+            phase2, groups=groups
+        )
+    return replace(phase1, groups=common), replace(phase2, groups=common)
+
+
 def routing_of(view: ConnectionView) -> str:
     """`static` or `bgp`."""
     return "static" if view.connection.static_routes_only else "bgp"
 
 
-def _beyond(view: ConnectionView, device: DeviceType) -> list[str]:
+def _beyond(view: ConnectionView, device: DeviceType, site: Site) -> list[str]:
     """What the connection has and the device cannot do, apart from algorithms: each as what to change."""
     changes: list[str] = []
     if routing_of(view) not in device.routing:
@@ -196,6 +211,8 @@ def _beyond(view: ConnectionView, device: DeviceType) -> list[str]:
         changes.append("the tag twinbore:bfd to off: the device's BGP has no BFD")
     if any(one.bgp_password for one in view.tunnels) and not device.bgp_password:
         changes.append("the BGP sessions to have no password (twinbore password --remove): the device has no TCP MD5")
+    if routing_of(view) == "bgp" and site.preferred_tunnel == 2 and not device.local_preference:
+        changes.append("the option preferred-tunnel to 1: the device follows the gateway's MED")
     return changes
 
 

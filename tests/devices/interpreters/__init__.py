@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.devices.interpreters import fortios, ios, junos, panos, vyos
+from tests.devices.interpreters import asa, fortios, ios, junos, panos, routeros, vyos, yamaha
 from tests.devices.settings import DeviceSettings
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
@@ -29,5 +29,13 @@ OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "0d9f6be4": vyos.release("edgeos"),
     "3b64d1fc": vyos.release("vyos"),
     "96ae2c07": vyos.release("vyos"),
+    "b556dcd1": asa.interpret,
+    "78c1a727": asa.interpret_map,
+    "6883834a": asa.interpret_map,
+    "2b5427d7": routeros.release("6.36"),
+    "37d8aff6": routeros.release("6.44"),
+    "c41e7d58": routeros.release("6.44"),
+    "e7a2d626": yamaha.release(ikev2=False),
+    "4fa80d73": yamaha.release(ikev2=True),
 }
 """Device type → its interpreter."""

@@ -9,6 +9,7 @@ from tests.devices.settings import INSIDE, DeviceSettings, Proposal
 from tests.unit.devices.cases import ALL, Case, usual
 from tests.unit.devices.samples import CLOUD, KEYS, LAN, NOW, view_for
 from twinbore.devices.catalogue import find
+from twinbore.devices.errors import DeviceCannot
 from twinbore.devices.offer import Suite
 from twinbore.devices.render import device_side
 from twinbore.model.site import Site
@@ -83,7 +84,7 @@ def test_tunnels_are_the_connection_s(case: Case) -> None:
 @every_case
 def test_traffic_passes_both_ways_and_is_not_translated(case: Case) -> None:
     settings = read(case)
-    for tunnel in settings.tunnels:
+    for tunnel in settings.active:
         assert {(INSIDE, tunnel.name), (tunnel.name, INSIDE)} <= settings.permitted
     assert not settings.source_nat
 
@@ -92,6 +93,11 @@ def test_traffic_passes_both_ways_and_is_not_translated(case: Case) -> None:
 def test_routing_is_the_connection_s_and_tunnel_1_is_preferred(case: Case) -> None:
     settings = read(case)
     first, second = (tunnel.name for tunnel in settings.tunnels)
+    if case.device.mode == "policy":
+        assert [tunnel.standby for tunnel in settings.tunnels] == [False, True]
+        assert [(t.local_selector, t.remote_selector) for t in settings.tunnels] == [(LAN, CLOUD[0])] * 2
+        assert [(route.prefix, route.tunnel) for route in settings.static_routes] == [(CLOUD[0], first)]
+        return
     if case.routing == "static":
         assert settings.bgp is None
         routes = {(route.prefix, route.tunnel): route.preference for route in settings.static_routes}
@@ -110,7 +116,7 @@ def test_routing_is_the_connection_s_and_tunnel_1_is_preferred(case: Case) -> No
         assert not neighbor.default_originate
         assert neighbor.password is None
     one, two = bgp.neighbors
-    assert (one.local_preference or 100) > (two.local_preference or 100)
+    assert not case.device.local_preference or (one.local_preference or 100) > (two.local_preference or 100)
     assert (one.med or 0) < (two.med or 0)
 
 
@@ -140,6 +146,10 @@ def test_a_password_is_that_of_its_session(case: Case) -> None:
 
 @every_bgp_case
 def test_the_second_tunnel_or_none_can_be_preferred(case: Case) -> None:
+    if not case.device.local_preference:
+        with pytest.raises(DeviceCannot, match="preferred-tunnel to 1"):
+            read(case, Site(announce=(LAN,), preferred_tunnel=2))
+        return
     bgp = read(case, Site(announce=(LAN,), preferred_tunnel=2)).bgp
     assert bgp is not None
     one, two = bgp.neighbors

@@ -198,3 +198,14 @@ def test_what_the_device_cannot_do_is_told_for_both_tunnels_at_once() -> None:
 def test_bfd_on_a_device_without_it_is_something_to_change() -> None:
     with pytest.raises(DeviceCannot, match="twinbore:bfd to off"):
         configuration(connection_view(bfd=Bfd(300, 3)), "2b2c1a73")
+
+
+def test_a_device_with_one_group_for_both_phases_gets_one_that_both_allow() -> None:
+    yamaha = find("e7a2d626")
+    assert yamaha is not None
+    options = TunnelOptions(phase1_dh_group_numbers=(2, 14), phase2_dh_group_numbers=(2, 5))
+    text = configuration(view_for(yamaha, "bgp", options), yamaha.id, "ikev1")
+    assert text.count("modp1024") == 2
+    apart = TunnelOptions(phase1_dh_group_numbers=(14,), phase2_dh_group_numbers=(2, 5))
+    with pytest.raises(DeviceCannot, match=r"Phase\dDHGroupNumbers to allow one of"):
+        configuration(view_for(yamaha, "bgp", apart), yamaha.id, "ikev1")
