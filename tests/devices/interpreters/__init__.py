@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.devices.interpreters import asa, fortios, ios, junos, panos, routeros, vyos, yamaha
+from tests.devices.interpreters import asa, fortios, ios, junos, panos, routeros, screenos, sonicwall, vyos, yamaha
 from tests.devices.settings import DeviceSettings
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
@@ -37,5 +37,12 @@ OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "c41e7d58": routeros.release("6.44"),
     "e7a2d626": yamaha.release(ikev2=False),
     "4fa80d73": yamaha.release(ikev2=True),
+    "acabcac0": screenos.interpret,
+    "631f834b": screenos.interpret,
+    "4280e43e": sonicwall.release("5.8"),
+    "60ca5da1": sonicwall.release("5.9"),
+    "46154821": sonicwall.release("6.2"),
+    "fa2df246": sonicwall.release("6.5"),
+    "7d13fb42": sonicwall.release("7"),
 }
 """Device type → its interpreter."""

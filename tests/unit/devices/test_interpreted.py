@@ -75,7 +75,7 @@ def test_tunnels_are_the_connection_s(case: Case) -> None:
         assert read_one.ike == (proposal(expected.phase1, 1),)
         assert read_one.esp == (proposal(expected.phase2, 2),)
         assert (read_one.ike_lifetime, read_one.esp_lifetime) == (28800, 3600)
-        assert read_one.dpd_interval == 10
+        assert read_one.dpd_interval in {None, 10}
         assert read_one.local_id in {None, "192.0.2.2"}
         assert read_one.mss is None or read_one.mss <= expected.mss
         assert read_one.mtu is None or read_one.mtu <= expected.mtu
