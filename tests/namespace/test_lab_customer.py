@@ -1,5 +1,5 @@
-"""The sample configuration for Linux with user-space ESP, run unmodified on the lab's customer router against a gateway
-of stock parts: what it configures works, heals by itself, and leaves nothing."""
+"""The configurations for Linux with user-space ESP, with FRR and with BIRD, run unmodified on the lab's customer router
+against a gateway of stock parts: what they configure works, heals by itself, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from twinbore.model.desired import Bfd
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
-USER_SPACE_ESP = "d3925bf6"
+WITH_FRR, WITH_BIRD = "d3925bf6", "e04b7a95"
 IKE = "aes256gcm16-prfsha512-ecp384,aes256-sha512-ecp384"
 ESP = "aes256gcm16-ecp384"
 
@@ -86,20 +86,22 @@ class Site:
 
 
 @contextmanager
-def running_site(home: Path, view: ConnectionView, prefix: str, ike_version: str = "ikev2") -> Iterator[Site]:
+def running_site(
+    home: Path, view: ConnectionView, prefix: str, device: str, ike_version: str = "ikev2"
+) -> Iterator[Site]:
     with bare_lab(prefix) as lab:
         first, second = (StandIn(lab, view, index, IKE, ESP, home) for index in (1, 2))
         script = home / "customer.sh"
-        script.write_text(device_configuration(view, USER_SPACE_ESP, ike_version, now=NOW))
+        script.write_text(device_configuration(view, device, ike_version, now=NOW))
         yield Site(lab, Faults(lab.name("internet")), (first, second), script, Path("/run") / prefix)
     first.stop()
     second.stop()
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="module", params=[WITH_FRR, WITH_BIRD], ids=["frr", "bird"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     view = connection_view(bfd=Bfd(interval_ms=100, multiplier=3))
-    with running_site(tmp_path_factory.mktemp("site"), view, f"tbc{os.getpid():x}") as made:
+    with running_site(tmp_path_factory.mktemp("site"), view, f"tbc{os.getpid():x}", request.param) as made:
         before = made.state()
         made.up()
         yield made
@@ -232,7 +234,7 @@ def test_it_refuses_to_start_beside_another_ipsec_daemon(site: Site) -> None:
 @pytest.mark.timeout(90)
 def test_ikev1_and_static_routes(tmp_path: Path) -> None:
     view = connection_view(static=True)
-    with running_site(tmp_path, view, f"tbs{os.getpid():x}", "ikev1") as site:
+    with running_site(tmp_path, view, f"tbs{os.getpid():x}", WITH_FRR, "ikev1") as site:
         for gateway in site.gateways:
             namespaces.run(["ip", "route", "add", LAN_PREFIX, "dev", "ipsec0"], namespace=gateway.namespace)
         refused = site.run("up")

@@ -1,0 +1,549 @@
+#!/bin/sh
+#
+# Twinbore Site-to-Site VPN: configuration of a customer gateway device
+#
+#   VPN connection id: vpn-0a1b2c3d4e5f60718
+#   Virtual private gateway id: vgw-00000000000000002
+#   Customer gateway id: cgw-00000000000000001
+#   Device type: Strongswan Linux, xfrm interfaces, Strongswan 5.9+, BIRD 2
+#   IKE version, suite: ikev2, the strongest that both sides can do
+#   Generated at: 2026-11-24 00:00:00 UTC
+#
+# THIS FILE HAS THE PRE-SHARED KEYS IN CLEAR TEXT. Keep it as you keep a password.
+#
+# The connection has two tunnels. Configure both: the second one carries your traffic while the
+# first one is maintained or has failed.
+#
+# Run it as it is, as root, on the router of your site:
+#
+#   sh vpn-0a1b2c3d4e5f60718.sh up          # both tunnels and routes; again: changes nothing
+#   sh vpn-0a1b2c3d4e5f60718.sh status
+#   sh vpn-0a1b2c3d4e5f60718.sh down        # leaves nothing behind
+#
+# It needs Debian 12 or a system with the same packages, and starts daemons of its own: no file in
+# /etc is changed and no service of the system is used. Everything that it writes is in one
+# directory (see --help). It does not start at boot by itself: let a unit or a script of yours call
+# `up`.
+#
+# Static routing: the networks behind the gateway are given with --route, or are those that the
+# connection knows.
+#
+# Kernel ESP with xfrm interfaces (Linux 4.19 or later). Let UDP 500, UDP 4500 and IP protocol 50
+# pass between this router and both gateway addresses.
+
+set -eu
+umask 077
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+vpn=vpn-0a1b2c3d4e5f60718
+directory=${TWINBORE_CUSTOMER_DIRECTORY:-/run/twinbore-customer/$vpn}
+charon=/usr/lib/ipsec/charon
+daemons="1"
+
+usage() {
+    cat <<EOF
+Usage: sh $0 [--directory DIR] COMMAND
+
+  up [--route PREFIX]...   raise the VPN connection $vpn
+  down                        stop it and remove everything that up made
+  status                      show it; exit status 0 if both tunnels work, 1 if not, 3 if it is not running
+
+DIR (default /run/twinbore-customer/$vpn, or TWINBORE_CUSTOMER_DIRECTORY) has all files, logs included.
+EOF
+}
+
+fail() {
+    echo "$vpn: $*" >&2
+    exit 1
+}
+
+# The facts of tunnel $1, as variables.
+tunnel_facts() {
+    case $1 in
+    1)
+        daemon=1
+        outside=203.0.113.10
+        customer=169.254.10.2/30
+        gateway=169.254.10.1
+        metric=101
+        mtu=1438
+        if_id=0x0a1b2c31
+        interface=x0a1b2c3d-1
+        ;;
+    2)
+        daemon=1
+        outside=198.51.100.10
+        customer=169.254.20.6/30
+        gateway=169.254.20.5
+        metric=202
+        mtu=1438
+        if_id=0x0a1b2c32
+        interface=x0a1b2c3d-2
+        ;;
+    esac
+}
+
+# Whether the process of pid file $1 runs the program $2: a pid alone may be somebody else's by now.
+alive() {
+    [ -s "$1" ] && [ "$(readlink "/proc/$(cat "$1")/exe")" = "$2" ]
+}
+
+# Tries a command for up to $1 seconds.
+wait_until() {
+    local attempts=$(($1 * 20))
+    shift
+    until "$@"; do
+        attempts=$((attempts - 1))
+        [ "$attempts" -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+gone() {
+    ! alive "$@"
+}
+
+# Ends the process of pid file $1 that runs $2.
+stop_process() {
+    if alive "$1" "$2"; then
+        kill "$(cat "$1")"
+        wait_until 5 gone "$1" "$2" || kill -KILL "$(cat "$1")"
+    fi
+    rm -f "$1"
+}
+
+require() {
+    [ -e "$1" ] || missing="$missing $2"
+}
+
+check_requirements() {
+    local ports port
+    missing=
+    require "$charon" strongswan-charon
+    require /usr/sbin/swanctl strongswan-swanctl
+    require /usr/lib/ipsec/plugins/libstrongswan-openssl.so libstrongswan-standard-plugins
+    require /usr/sbin/nft nftables
+    [ -z "$missing" ] || fail "packages are missing; install them: apt-get install --no-install-recommends$missing"
+    check_kernel
+    ports="500 4500"
+    for port in $ports; do
+        [ -z "$(ss -Hlun "sport = :$port")" ] || fail "UDP port $port is in use: stop the other IPsec daemon," \
+            "for example with: systemctl disable --now strongswan-starter"
+    done
+}
+
+# Tries in a network namespace of its own whether this kernel has xfrm interfaces and ESP.
+check_kernel() {
+    unshare --net sh -ec '
+        ip link add name xfrm-test type xfrm dev lo if_id 1
+        ip xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x1000 mode tunnel \
+            aead "rfc4106(gcm(aes))" 0x0102030405060708090a0b0c0d0e0f1011121314 128' 2>/dev/null ||
+        fail "this kernel lacks xfrm interfaces or ESP: take the device type 'Linux, user-space ESP' instead"
+}
+
+# The router's way to the gateway: outside_device and outside_address.
+find_outside() {
+    local route
+    tunnel_facts 1
+    route=$(ip -4 -oneline route get "$outside" 2>/dev/null) || fail "no route to the gateway's address $outside"
+    outside_device=$(echo "$route" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
+    outside_address=$(echo "$route" | sed -n 's/.* src \([^ ]*\).*/\1/p')
+}
+
+# Writes the configuration of charon number $1 below its home.
+configure_charon() {
+    case $1 in
+    1)
+        cat >"$home/strongswan.conf" <<'EOF'
+charon {
+    # openssl only: where the plugins aes and gcm come first, user-space ESP is ten times slower.
+    load = random nonce openssl kdf vici kernel-netlink socket-default
+    install_routes = no
+    install_virtual_ip = no
+    # An unanswered request is given up after 26 seconds; a new attempt never waits for more than 5.
+    retransmit_tries = 6
+    retransmit_timeout = 1.0
+    retransmit_base = 1.6
+    retransmit_limit = 5
+    filelog {
+        log {
+            path = /run/charon.log
+            time_format = %F %T
+            append = yes
+            flush_line = yes
+            default = 1
+            net = 0
+            enc = 0
+        }
+    }
+    plugins {
+        vici {
+            socket = unix:///run/charon.vici
+        }
+    }
+}
+EOF
+        cat >"$home/swanctl/swanctl.conf" <<'EOF'
+connections {
+    tunnel1 {
+        version = 2
+        remote_addrs = 203.0.113.10
+        proposals = aes256gcm16-prfsha512-ecp384
+        unique = replace
+        mobike = no
+        keyingtries = 0
+        dpd_delay = 10s
+        dpd_timeout = 40s
+        # The gateway rekeys first, by its margin and fuzz; these are for the case that it does not.
+        rekey_time = 28665s
+        rand_time = 0s
+        over_time = 135s
+        local {
+            auth = psk
+            id = 192.0.2.2
+        }
+        remote {
+            auth = psk
+            id = 203.0.113.10
+        }
+        children {
+            tunnel1 {
+                mode = tunnel
+                local_ts = 0.0.0.0/0
+                remote_ts = 0.0.0.0/0
+                esp_proposals = aes256gcm16-ecp384
+                life_time = 3600s
+                rekey_time = 3465s
+                rand_time = 0s
+                replay_window = 1024
+                if_id_in = 0x0a1b2c31
+                if_id_out = 0x0a1b2c31
+                dpd_action = restart
+                close_action = start
+            }
+        }
+    }
+    tunnel2 {
+        version = 2
+        remote_addrs = 198.51.100.10
+        proposals = aes256gcm16-prfsha512-ecp384
+        unique = replace
+        mobike = no
+        keyingtries = 0
+        dpd_delay = 10s
+        dpd_timeout = 40s
+        # The gateway rekeys first, by its margin and fuzz; these are for the case that it does not.
+        rekey_time = 28665s
+        rand_time = 0s
+        over_time = 135s
+        local {
+            auth = psk
+            id = 192.0.2.2
+        }
+        remote {
+            auth = psk
+            id = 198.51.100.10
+        }
+        children {
+            tunnel2 {
+                mode = tunnel
+                local_ts = 0.0.0.0/0
+                remote_ts = 0.0.0.0/0
+                esp_proposals = aes256gcm16-ecp384
+                life_time = 3600s
+                rekey_time = 3465s
+                rand_time = 0s
+                replay_window = 1024
+                if_id_in = 0x0a1b2c32
+                if_id_out = 0x0a1b2c32
+                dpd_action = restart
+                close_action = start
+            }
+        }
+    }
+}
+secrets {
+    ike-tunnel1 {
+        id = 203.0.113.10
+        secret = "Key.of_tunnel1.AAAAAAAAAAAAAAAAA"
+    }
+    ike-tunnel2 {
+        id = 198.51.100.10
+        secret = "Key.of_tunnel2.BBBBBBBBBBBBBBBBB"
+    }
+}
+EOF
+        ;;
+    esac
+}
+
+# Starts charon number $1 with its own /run and configuration: in a mount namespace, at the paths that Debian's
+# AppArmor profiles allow.
+start_charon() {
+    local home tunnel
+    home=$directory/charon$1
+    rm -rf "$home"
+    mkdir -p "$home/run" "$home/swanctl"
+    configure_charon "$1"
+    # shellcheck disable=SC2016
+    setsid unshare --mount --propagation private sh -ec '
+        mount --bind "$1/strongswan.conf" /etc/strongswan.conf
+        mount --bind "$1/swanctl" /etc/swanctl
+        mount --bind "$1/run" /run
+        exec "$2"' sh "$home" "$charon" </dev/null >"$home/output" 2>&1 &
+    echo $! >"$home/pid"
+    wait_until 10 [ -S "$home/run/charon.vici" ] ||
+        fail "charon did not start: $(cat "$home/output" "$home/run/charon.log" 2>/dev/null | tail -n 5)"
+    swan "$1" --load-all --noprompt >"$home/output" 2>&1 || fail "charon refused its configuration: $(cat "$home/output")"
+    for tunnel in 1 2; do
+        tunnel_facts "$tunnel"
+        [ "$daemon" != "$1" ] || prepare_interface
+    done
+}
+
+# Runs swanctl in the mount namespace of charon number $1.
+swan() {
+    local number=$1
+    shift
+    enter "$number" swanctl "$@"
+}
+
+# Prints a line for every event of charon number $1, at once: swanctl itself would keep them back in a pipe.
+events() {
+    enter "$1" stdbuf --output=L swanctl --monitor-sa --raw 2>/dev/null
+}
+
+enter() {
+    local target
+    target=$(cat "$directory/charon$1/pid")
+    shift
+    nsenter --target "$target" --mount "$@"
+}
+
+# Whether interface $1 is shown as having SAs: an xfrm interface is up then; libipsec's TUN device must always be up,
+# or no policy could be installed, so it has a carrier then.
+carries() {
+    ip link show dev "$1" 2>/dev/null | grep -q "[<,]UP[,>]"
+}
+
+raise_interface() {
+    ip link set dev "$interface" up
+    route_through_interface
+}
+
+lower_interface() {
+    ip link set dev "$interface" down
+}
+
+# Gives the current tunnel's interface its address.
+prepare_interface() {
+    ip link show dev "$interface" >/dev/null 2>&1 ||
+        ip link add name "$interface" type xfrm dev "$outside_device" if_id "$if_id"
+    lower_interface
+    ip link set dev "$interface" mtu "$mtu"
+    ip address replace "$customer" dev "$interface"
+    # Loose: with two tunnels, an answer may take the other one.
+    echo 2 >"/proc/sys/net/ipv4/conf/$interface/rp_filter"
+}
+
+stop_charon() {
+    local tunnel
+    stop_process "$directory/charon$1/pid" "$charon"
+    for tunnel in 1 2; do
+        tunnel_facts "$tunnel"
+        ip link delete dev "$interface" 2>/dev/null || :
+    done
+}
+
+trim_logs() {
+    local log
+    for log in "$directory"/charon*/run/charon.log; do
+        [ ! -f "$log" ] || [ "$(stat -c %s "$log")" -lt 1000000 ] || : >"$log"
+    done
+}
+
+start_routing() {
+    :
+}
+
+stop_routing() {
+    :
+}
+
+# The kernel forgets routes when an interface goes down, so they are set each time it comes up.
+route_through_interface() {
+    local prefix
+    while read -r prefix; do
+        [ -z "$prefix" ] || ip route replace "$prefix" via "$gateway" dev "$interface" metric "$metric"
+    done <"$directory/prefixes"
+}
+
+routing_status() {
+    echo "static routes: $(tr '\n' ' ' <"$directory/prefixes")"
+}
+
+# Makes interface and state of every tunnel what they should be; called on every event and every two seconds.
+reconcile() {
+    local tunnel sas
+    for daemon in $daemons; do
+        alive "$directory/charon$daemon/pid" "$charon" || start_charon "$daemon"
+    done
+    start_routing
+    for tunnel in 1 2; do
+        tunnel_facts "$tunnel"
+        sas=$(swan "$daemon" --list-sas --ike "tunnel$tunnel") || continue
+        case $sas in
+        *", reqid "*", INSTALLED,"* | *", reqid "*", REKEY"*)
+            carries "$interface" || raise_interface
+            ;;
+        *)
+            # At once, so that BGP leaves a dead tunnel without waiting for its hold timer.
+            lower_interface
+            case $sas in
+            *CONNECTING*) ;;
+            *) [ "$1" != tick ] || swan "$daemon" --initiate --child "tunnel$tunnel" --timeout 1 >/dev/null 2>&1 & ;;
+            esac
+            ;;
+        esac
+    done
+    trim_logs
+}
+
+# The background process: charon's events, and a tick for what has no event.
+supervise() {
+    {
+        for daemon in $daemons; do
+            while :; do
+                events "$daemon" || sleep 1
+            done &
+        done
+        while echo tick; do
+            sleep 2
+        done
+    } | while read -r event; do
+        # In a subshell: a failure ends this attempt only.
+        (reconcile "${event%% *}") || :
+    done
+}
+
+up() {
+    local prefixes daemon
+    prefixes=$(read_prefixes "$@")
+    [ -n "$prefixes" ] || fail "give the networks behind the gateway, for example: up --route 10.0.0.0/16"
+    if [ -e "$directory/supervisor.pid" ]; then
+        if alive "$directory/supervisor.pid" "$(readlink -f /bin/sh)" && cmp -s "$0" "$directory/script" &&
+            [ "$prefixes" = "$(cat "$directory/given")" ]; then
+            echo "$vpn is up already"
+            return
+        fi
+        down
+    fi
+    check_requirements
+    find_outside
+    (umask 022 && mkdir -p "$(dirname "$directory")")
+    mkdir "$directory" 2>/dev/null || fail "$directory is there already: run 'down' first, or choose another directory"
+    trap down EXIT
+    chmod 711 "$directory"
+    cp "$0" "$directory/script"
+    echo "$prefixes" | tee "$directory/given" >"$directory/prefixes"
+    cat /proc/sys/net/ipv4/ip_forward >"$directory/ip_forward"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    for daemon in $daemons; do
+        start_charon "$daemon"
+    done
+    clamp_mss
+    start_routing
+    setsid sh "$directory/script" --directory "$directory" supervise </dev/null >"$directory/supervisor.log" 2>&1 &
+    echo $! >"$directory/supervisor.pid"
+    trap - EXIT
+    echo "$vpn: started; $outside_device $outside_address is the way to the gateway. See: sh $0 status"
+}
+
+# The prefixes that up was given, one a line; without any, those that the connection knows.
+read_prefixes() {
+    if [ $# -eq 0 ]; then
+        printf '%s\n' 10.0.0.0/16
+    fi
+    while [ $# -gt 0 ]; do
+        [ "$1" = --route ] && [ $# -ge 2 ] || fail "up takes --route PREFIX, not '$1'"
+        check_prefix "$2"
+        echo "$2"
+        shift 2
+    done
+}
+
+check_prefix() {
+    echo "$1" | grep -qE '^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$' ||
+        fail "'$1' is not an IPv4 prefix; write it as 10.20.0.0/16"
+}
+
+# TCP segments that fit into the tunnel, whatever path MTU discovery says.
+clamp_mss() {
+    local tunnel way
+    {
+        echo "table ip $vpn {"
+        echo "chain forward {"
+        echo "type filter hook forward priority mangle"
+        for tunnel in 1 2; do
+            tunnel_facts "$tunnel"
+            for way in iifname oifname; do
+                echo "$way \"$interface\" tcp flags & (syn | rst) == syn tcp option maxseg size set $((mtu - 40))"
+            done
+        done
+        echo "}"
+        echo "}"
+    } | nft -f -
+}
+
+down() {
+    local daemon
+    if alive "$directory/supervisor.pid" "$(readlink -f /bin/sh)"; then
+        kill -s TERM -- "-$(cat "$directory/supervisor.pid")"
+    fi
+    stop_routing
+    for daemon in $daemons; do
+        stop_charon "$daemon"
+    done
+    nft delete table ip "$vpn" 2>/dev/null || :
+    [ ! -e "$directory/ip_forward" ] || cat "$directory/ip_forward" >/proc/sys/net/ipv4/ip_forward
+    rm -rf "$directory"
+    rmdir "$(dirname "$directory")" 2>/dev/null || :
+}
+
+status() {
+    local tunnel result
+    [ -e "$directory/supervisor.pid" ] || { echo "$vpn is not running"; exit 3; }
+    result=0
+    for tunnel in 1 2; do
+        tunnel_facts "$tunnel"
+        if [ -n "$interface" ] && carries "$interface"; then
+            echo "tunnel $tunnel to $outside: IPsec is up on $interface (${customer%/*}), $(routing_status)"
+        else
+            echo "tunnel $tunnel to $outside: IPsec is down"
+            result=1
+        fi
+    done
+    return "$result"
+}
+
+[ "$(id -u)" = 0 ] || case ${1-} in --help | -h) ;; *) fail "this must be run as root" ;; esac
+if [ "${1-}" = --directory ]; then
+    [ $# -ge 2 ] || fail "--directory needs a directory"
+    directory=$2
+    shift 2
+fi
+case $directory in /*) ;; *) directory=$PWD/$directory ;; esac
+[ "$(printf %s "$directory" | wc -c)" -le 70 ] || fail "the directory's name is too long for UNIX sockets in it (at most 70 characters)"
+command=${1-}
+[ $# -eq 0 ] || shift
+case $command in
+up) up "$@" ;;
+down) down ;;
+status) status ;;
+supervise) supervise ;;
+--help | -h) usage ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
