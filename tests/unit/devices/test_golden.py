@@ -16,6 +16,7 @@ from tests.unit.devices.samples import LAN
 from twinbore.devices.catalogue import device_types
 from twinbore.model.site import Site
 
+WRITE = "TWINBORE_WRITE_GOLDEN"
 GOLDEN = Path(__file__).parent / "golden"
 FIRST_OF_FAMILY = {device.family: device for device in reversed(device_types())}
 EXPECTED = {
@@ -32,7 +33,7 @@ EXPECTED = {
 def test_the_configuration_is_the_golden_file(path: Path) -> None:
     device, routing, language = EXPECTED[path]
     text = usual(device, routing).text(Site(announce=(LAN,), language="ja" if language else "en"))
-    if os.environ.get("TWINBORE_WRITE_GOLDEN"):
+    if os.environ.get(WRITE):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert path.is_file(), "there is no golden file of this type: see above how to write it"
@@ -40,4 +41,7 @@ def test_the_configuration_is_the_golden_file(path: Path) -> None:
 
 
 def test_there_is_no_golden_file_of_what_is_gone() -> None:
+    if os.environ.get(WRITE):
+        for path in {path for path in GOLDEN.rglob("*") if path.is_file()} - set(EXPECTED):
+            path.unlink()
     assert {path for path in GOLDEN.rglob("*") if path.is_file()} == set(EXPECTED)
