@@ -69,6 +69,7 @@ class DeviceType:
     one_group: bool = False
     needs: tuple[str, ...] = ()
     suffix: str = ".txt"
+    sheet: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @property
@@ -110,6 +111,9 @@ def read_family(family: str, data: Mapping[str, Any]) -> Iterator[DeviceType]:
     for entry in data["types"]:
         values = dict(data.get("defaults", {})) | dict(entry)
         values["capabilities"] = capabilities[values["capabilities"]]
+        if "sheet" in values:
+            values |= {"kind": "sheet", "sheet": data["sheets"][values["sheet"]], "comment": ("", "")}
+            values["template"] = f"{SHARED}/sheet.txt.j2"
         values["template"] = f"{family}/{values['template']}" if "/" not in values["template"] else values["template"]
         for key in ("ike_versions", "routing", "comment", "needs"):
             if key in values:

@@ -5,6 +5,7 @@ Templates decide layout and syntax of one platform; what they show is computed o
 * `side`, `device`: the model (`CustomerSide`) and the type (`DeviceType`);
 * `t(key, field=…)`: a sentence in the user's language (`words`);
 * `note(key, field=…, indent=0)`: the same as comment lines in the device's syntax, `remark(text)` for a text as it is;
+* `sheet`: its fields with the connection's values, where the type is a sheet;
 * `header()`: the comment that opens every file: ids, time, what it is for, how to treat the keys;
 * the filters of the families' own words (`FILTERS`).
 
@@ -27,6 +28,7 @@ from twinbore.devices import strongswan
 from twinbore.devices.catalogue import DeviceType, device_types, find
 from twinbore.devices.comments import columns, comment
 from twinbore.devices.errors import IkeVersionNotOffered, SampleTypeNotOffered, UnknownDeviceType
+from twinbore.devices.sheet import fill
 from twinbore.devices.side import HOLD_SECONDS, KEEPALIVE_SECONDS, CustomerSide, customer_side
 from twinbore.devices.view import ConnectionView
 from twinbore.devices.words import words
@@ -104,6 +106,7 @@ def text_of(side: CustomerSide, device: DeviceType, language: str) -> str:
         note=note,
         remark=remark,
         header=header,
+        sheet=fill(device.sheet, side) if device.sheet is not None else None,
         keepalive=KEEPALIVE_SECONDS,
         hold=HOLD_SECONDS,
     )  # fmt: skip
