@@ -4,7 +4,9 @@ Templates decide layout and syntax of one platform; what they show is computed o
 
 * `side`, `device`: the model (`CustomerSide`) and the type (`DeviceType`);
 * `t(key, field=…)`: a sentence in the user's language (`words`);
-* `note(key, field=…, indent=0)`: the same as comment lines in the device's syntax, `remark(text)` for a text as it is;
+* `note(key, field=…, indent=0)`: the same as comment lines in the device's syntax; `remark(text)` for a text as it is,
+  with other marks where a configuration stands inside another file;
+* `site_values`, `tunnels_values`: the model as named values (`values`);
 * `sheet`: its fields with the connection's values, where the type is a sheet;
 * `header()`: the comment that opens every file: ids, time, what it is for, how to treat the keys;
 * the filters of the families' own words (`FILTERS`).
@@ -30,6 +32,7 @@ from twinbore.devices.comments import columns, comment
 from twinbore.devices.errors import IkeVersionNotOffered, SampleTypeNotOffered, UnknownDeviceType
 from twinbore.devices.sheet import fill
 from twinbore.devices.side import HOLD_SECONDS, KEEPALIVE_SECONDS, CustomerSide, customer_side
+from twinbore.devices.values import connection_values, tunnel_values
 from twinbore.devices.view import ConnectionView
 from twinbore.devices.words import words
 from twinbore.model.site import Site
@@ -89,8 +92,8 @@ def text_of(side: CustomerSide, device: DeviceType, language: str) -> str:
     def t(key: str, **fields: object) -> str:
         return sentences[key].format(**fields)
 
-    def remark(text: str, indent: int = 0) -> str:
-        return comment(text, device.comment, indent)
+    def remark(text: str, indent: int = 0, marks: tuple[str, str] | None = None) -> str:
+        return comment(text, marks or device.comment, indent)
 
     def note(key: str, indent: int = 0, **fields: object) -> str:
         return remark(t(key, **fields), indent)
@@ -107,6 +110,8 @@ def text_of(side: CustomerSide, device: DeviceType, language: str) -> str:
         remark=remark,
         header=header,
         sheet=fill(device.sheet, side) if device.sheet is not None else None,
+        site_values=connection_values(side),
+        tunnels_values=[tunnel_values(side, tunnel) for tunnel in side.tunnels],
         keepalive=KEEPALIVE_SECONDS,
         hold=HOLD_SECONDS,
     )  # fmt: skip
@@ -152,5 +157,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     environment.filters.update(FILTERS)
     return environment

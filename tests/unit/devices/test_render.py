@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.unit.devices.cases import ALL, Case, usual
 from tests.unit.devices.samples import KEYS, LAN, NOW, connection_view, view_for
@@ -38,7 +40,7 @@ def configuration(
 @every_case
 def test_every_case_has_ids_time_keys_addresses_and_a_warning(case: Case) -> None:
     text = case.text()
-    header = "\n".join(text.splitlines()[:25])
+    header = "\n".join(text.splitlines()[:40])
     for identifier in ("vpn-0a1b2c3d4e5f60718", "vgw-00000000000000002", "cgw-00000000000000001"):
         assert identifier in header
     assert "2026-11-24 00:00:00 UTC" in header
@@ -71,9 +73,9 @@ def test_comments_come_in_both_languages_and_the_rest_stays(device: DeviceType) 
 
 
 def code(text: str, device: DeviceType) -> list[str]:
-    """The lines that are not comments."""
-    mark = device.comment[0].strip()
-    return [line for line in text.splitlines() if line.strip() and not line.strip().startswith(mark)]
+    """The lines that are not comments, those of a configuration inside another file included."""
+    marks = (device.comment[0].strip(), "!")
+    return [line for line in text.splitlines() if line.strip() and not line.strip().startswith(marks)]
 
 
 @every_type
@@ -97,6 +99,26 @@ def test_interface_names_are_those_of_the_site(device: DeviceType) -> None:
     text = usual(device).text(Site(announce=(LAN,), outside_interface="outside0/7", inside_interface="inside0/8"))
     assert "outside0/7" in text
     assert device.outside_interface not in {line.strip() for line in text.splitlines()}
+
+
+def test_json_and_yaml_are_what_they_say(tmp_path: Path) -> None:
+    for case in ALL:
+        if case.device.suffix == ".json":
+            values = json.loads(case.text(Site(announce=(LAN,), language="ja")))
+            assert [tunnel["key"] for tunnel in values["tunnels"]] == list(KEYS)
+        elif case.device.suffix == ".yml":
+            (play,) = yaml.safe_load(case.text())
+            assert all(len(task) == 2 for task in play["tasks"])
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.device.suffix == ".tf"], ids=str)
+def test_braces_of_terraform_s_blocks_are_balanced(case: Case) -> None:
+    depth = 0
+    for line in case.text().splitlines():
+        if not line.lstrip().startswith("#"):
+            depth += line.count("{") - line.count("}")
+            assert depth >= 0, line
+    assert depth == 0
 
 
 @pytest.mark.parametrize("device", SCRIPTS, ids=lambda device: device.id)
