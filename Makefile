@@ -31,6 +31,7 @@ demo: setup ## The whole scenario on real packets, in network namespaces of its 
 .PHONY: test
 test: setup lint test-rust fuzz ## Every check and every test (needs root for the namespace tests)
 	@scripts/ansible
+	@scripts/device-software
 	@echo "== pytest: $(FAST)"
 	@$(PYTEST) $(PARALLEL) --durations=10 $(FAST)
 	@echo "== pytest: $(SLOW)"
@@ -43,6 +44,7 @@ test-unit: setup ## The fast tests: no root, no data plane
 
 .PHONY: test-namespace
 test-namespace: setup ## Tests on real daemons and packets, in network namespaces
+	@scripts/device-software
 	@$(PYTEST) tests/namespace
 
 .PHONY: test-strongswan6

