@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Service, now
-from tests.contract.vpn import connect, connection, customer_gateway, described, refused, vpn_gateway
+from tests.contract.vpn import connect, connection, customer_gateway, described, refused, vpc, vpn_gateway
 from twinbore.api.accounts import SECRET_FIELD
-from twinbore.devices.catalogue import device_types
+from twinbore.devices.catalogue import DeviceType, device_types
 from twinbore.model.resources import AccessKey
 
 GENERIC = "9005b6c1"
+FORTIOS = "9d9470de"
 
 
 def sample(ec2: Any, identifier: str, **changes: Any) -> str:
@@ -42,10 +43,11 @@ def test_bad_pages_are_refused(service: Service, ec2: Any) -> None:
         ec2.get_vpn_connection_device_types(NextToken="nonsense")
 
 
-@pytest.mark.parametrize("device", [d.id for d in device_types()])
-def test_a_sample_has_the_connections_own_values(service: Service, ec2: Any, device: str) -> None:
-    identifier = connection(service, ec2)
-    text = sample(ec2, identifier, VpnConnectionDeviceTypeId=device)
+@pytest.mark.parametrize("device", device_types(), ids=lambda device: device.id)
+def test_a_sample_has_the_connections_own_values(service: Service, ec2: Any, device: DeviceType) -> None:
+    static = {"StaticRoutesOnly": True, "LocalIpv4NetworkCidr": "10.9.0.0/16", "RemoteIpv4NetworkCidr": "10.0.0.0/16"}
+    identifier = connection(service, ec2, **({} if "bgp" in device.routing else {"Options": static}))
+    text = sample(ec2, identifier, VpnConnectionDeviceTypeId=device.id)
     shape = described(ec2, identifier)
     assert identifier in text and shape["CustomerGatewayId"] in text and shape["VpnGatewayId"] in text
     for tunnel in shape["Options"]["TunnelOptions"]:
@@ -120,3 +122,41 @@ def test_the_password_of_a_session_is_in_the_sample_and_hidden_from_who_may_not_
     assert "s3cret" not in str(ec2.describe_vpn_connections())
     reader = service.client(aws_access_key_id="AKIAREADER", aws_secret_access_key="reader")
     assert "s3cret" not in sample(reader, identifier)
+
+
+def test_options_of_the_site_are_tags_of_the_customer_gateway_and_of_the_connection(service: Service, ec2: Any) -> None:
+    gateway = customer_gateway(ec2)
+    identifier = connect(ec2, gateway, vpn_gateway(ec2))["VpnConnectionId"]
+    both = {"twinbore:device-outside-interface": "wan7", "twinbore:device-announce": "192.168.1.0/24"}
+    ec2.create_tags(Resources=[gateway], Tags=[{"Key": key, "Value": value} for key, value in both.items()])
+    text = sample(ec2, identifier, VpnConnectionDeviceTypeId=FORTIOS)
+    assert 'set interface "wan7"' in text
+    assert "set prefix 192.168.1.0 255.255.255.0" in text
+    ec2.create_tags(Resources=[identifier], Tags=[{"Key": "twinbore:device-outside-interface", "Value": "wan8"}])
+    assert 'set interface "wan8"' in sample(ec2, identifier, VpnConnectionDeviceTypeId=FORTIOS)
+    with refused(service, "InvalidParameterValue", "twinbore:device-announce", "10.0.0.1/8", "without host bits"):
+        ec2.create_tags(Resources=[gateway], Tags=[{"Key": "twinbore:device-announce", "Value": "10.0.0.1/8"}])
+    with refused(service, "InvalidParameterValue", "twinbore:device-colour", "an option of a vpn-connection"):
+        ec2.create_tags(Resources=[identifier], Tags=[{"Key": "twinbore:device-colour", "Value": "blue"}])
+
+
+def test_the_blocks_of_the_attached_vpc_are_routed_to(service: Service, ec2: Any) -> None:
+    gateway, cloud = vpn_gateway(ec2), vpc(ec2, "10.77.0.0/16")
+    ec2.attach_vpn_gateway(VpnGatewayId=gateway, VpcId=cloud)
+    service.settle()
+    made = connect(ec2, customer_gateway(ec2), gateway, Options={"StaticRoutesOnly": True})
+    text = sample(ec2, made["VpnConnectionId"], VpnConnectionDeviceTypeId=FORTIOS)
+    assert text.count("set dst 10.77.0.0 255.255.0.0") == 2
+
+
+def test_what_a_device_cannot_do_is_told_as_what_to_change(service: Service, ec2: Any) -> None:
+    strong = {
+        "Phase1EncryptionAlgorithms": [{"Value": "AES256-GCM-16"}],
+        "Phase2DHGroupNumbers": [{"Value": 22}],
+    }
+    identifier = connection(service, ec2, Options={"TunnelOptions": [strong, strong]})
+    words = [f"tunnel {n}: {member}" for n in (1, 2) for member in ("Phase1Encryption", "Phase2DHGroup")]
+    with refused(service, "InvalidParameterCombination", "FortiOS 5.0+", *words):
+        sample(ec2, identifier, VpnConnectionDeviceTypeId=FORTIOS)
+    with refused(service, "InvalidParameterCombination", "StaticRoutesOnly to true"):
+        sample(ec2, identifier, VpnConnectionDeviceTypeId="c41e7d58")

@@ -33,7 +33,6 @@ from twinbore.model.permissions import ADMINISTRATOR
 from twinbore.model.states import LIVING
 from twinbore.store.database import StoreError
 
-
 WIDE: Final = 200
 
 
